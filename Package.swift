@@ -1,0 +1,69 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Swift 6 mode, every warning an error, every unsafe expression marked and explained.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+// Layers, lowest first: imports point down only, siblings never import one another (Tests/TreeTests checks it).
+let package = Package(
+    name: "fanfare",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    ],
+    targets: [
+        // L0
+        .target(name: "CFanfareKernel", linkerSettings: [.linkedLibrary("uring")]),
+        .target(name: "CFanfareJSON", cxxSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("simdjson")]),
+        .target(name: "CFanfareCrypto", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+        .target(name: "CFanfareNames", linkerSettings: [.linkedLibrary("cares")]),
+        module("FanfareBase", []),
+        // L1
+        module("FanfareRing", ["FanfareBase", "CFanfareKernel"]),
+        module("FanfareTLS", ["FanfareBase", "CFanfareCrypto"]),
+        module("FanfareWire", ["FanfareBase", "CFanfareCrypto"]),
+        module("FanfareEvent", ["FanfareBase", "CFanfareJSON"]),
+        module("FanfareLog", ["FanfareBase"]),
+        module("FanfareDelivery", ["FanfareBase", "CFanfareCrypto"]),
+        // L2
+        module(
+            "FanfareServer",
+            [
+                "FanfareBase", "FanfareRing", "FanfareTLS", "FanfareWire", "FanfareEvent", "FanfareLog",
+                "FanfareDelivery", "CFanfareNames", "CFanfareCrypto",
+            ]),
+        module(
+            "FanfareLoad",
+            ["FanfareBase", "FanfareRing", "FanfareTLS", "FanfareWire", "FanfareDelivery", "CFanfareCrypto"]),
+        // L3
+        .executableTarget(
+            name: "fanfare",
+            dependencies: [
+                "FanfareServer", "FanfareLoad", "FanfareLog", "FanfareBase",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
+        // Tests
+        tests("FanfareBaseTests", ["FanfareBase"]),
+        tests("FanfareRingTests", ["FanfareRing"]),
+        tests("FanfareTLSTests", ["FanfareTLS"]),
+        tests("FanfareWireTests", ["FanfareWire"]),
+        tests("FanfareEventTests", ["FanfareEvent"]),
+        tests("FanfareLogTests", ["FanfareLog"]),
+        tests("FanfareDeliveryTests", ["FanfareDelivery"]),
+        tests("FanfareServerTests", ["FanfareServer"]),
+        tests("TreeTests", []),
+    ],
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,131 @@
+import FanfareBase
+
+/// Which operation of which holder a completion belongs to: 8 bits of purpose, 24 of generation, 32 of slot.
+///
+/// The purpose is the shard's own; the ring only carries it. A completion whose generation is no longer the slot's is
+/// dropped, so a slot can be given to someone else as soon as nothing of it is in flight.
+package struct Token: Hashable, Sendable {
+    /// As it travels in the kernel's user data.
+    package var rawValue: UInt64
+
+    /// The token with these bits.
+    @inlinable package init(rawValue: UInt64) { self.rawValue = rawValue }
+
+    /// A token of these parts; `generation` is cut to 24 bits.
+    @inlinable package init(purpose: UInt8, generation: UInt32, slot: UInt32) {
+        rawValue = UInt64(purpose) << 56 | UInt64(generation & 0xFF_FFFF) << 32 | UInt64(slot)
+    }
+
+    /// What the operation was for.
+    @inlinable package var purpose: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 56) }
+    /// Which of the slot's holders it belongs to.
+    @inlinable package var generation: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) & 0xFF_FFFF }
+    /// The slot.
+    @inlinable package var slot: UInt32 { UInt32(truncatingIfNeeded: rawValue) }
+}
+
+/// What a shard asks of the kernel: a plain value of 64 bytes at most. A driver turns it into a submission queue entry;
+/// the simulator carries it out itself.
+///
+/// Memory: `address` must stay valid and unchanged until the completion for `read`, `write` and `writeAndSync`; for
+/// everything else (sends, connects, paths) it is not looked at after the `enter` that submits it.
+@safe package struct Operation {
+    /// The kinds, each with what its completion's `result` is on success. On failure it is a negative errno.
+    package enum Kind: UInt8, Sendable {
+        /// Multishot accept on a listening `descriptor`. Result: the new descriptor. More follow while `more` is set.
+        case accept
+        /// A new non-blocking TCP socket connected to the sockaddr at `address`. Result: the new descriptor, which the
+        /// driver has closed itself on failure.
+        case connect
+        /// Multishot receive into the shard's buffers. Result: bytes, 0 at the end. More follow while `more` is set.
+        case receive
+        /// Sends with MSG_DONTWAIT | MSG_NOSIGNAL and never stays in flight. Result: bytes taken, or -EAGAIN.
+        case send
+        /// Completes once when the descriptor can take bytes. Result: poll events. Points at no memory.
+        case pollWritable
+        /// Completes once when the descriptor can be read, for descriptors others write to (eventfd). Result: poll events.
+        case pollReadable
+        /// Cancels everything in flight on `descriptor`. Result: how many.
+        case cancelDescriptor
+        /// shutdown(2) both ways. Result: 0.
+        case shutdown
+        /// Closes `descriptor`. Result: 0.
+        case close
+        /// Gives buffer `length` (its id) back to the kernel. No completion.
+        case returnBuffer
+        /// Wakes the shard whose number is in `length`: its next `enter` returns a completion with token `offset` and
+        /// result 0. No completion here.
+        case wake
+        /// openat(2) of the path at `address`; flags in `length`, mode 0600. Result: the new descriptor.
+        case open
+        /// pread(2). Result: bytes.
+        case read
+        /// pwrite(2). Result: bytes, may be short.
+        case write
+        /// pwrite(2) and, linked behind it, fdatasync(2). One completion: the first error, else the bytes written; the sync
+        /// has not run when the write came short.
+        case writeAndSync
+        /// fdatasync(2), or fsync(2) when `length` is 1. Result: 0.
+        case sync
+        /// fallocate(2) of `length` bytes from `offset`, mode 0. Result: 0.
+        case allocate
+        /// renameat(2) from the path at `address` to the one at `second`. Result: 0.
+        case rename
+        /// unlinkat(2) of the path at `address`. Result: 0.
+        case unlink
+    }
+
+    /// What to do.
+    package var kind: Kind
+    /// The descriptor it is about; -1 where there is none.
+    package var descriptor: Int32
+    /// Comes back in the completion.
+    package var token: Token
+    /// Bytes to send or write, room to read into, a path, or a sockaddr.
+    package var address: UnsafeRawPointer?
+    /// A second path.
+    package var second: UnsafeRawPointer?
+    /// Bytes at `address`, or what `kind` says.
+    package var length: Int
+    /// Place in a file, or what `kind` says.
+    package var offset: UInt64
+
+    /// An operation; see `Kind` for what each field means to it.
+    @inlinable package init(
+        _ kind: Kind, descriptor: Int32 = -1, token: Token = Token(rawValue: 0), address: UnsafeRawPointer? = nil,
+        second: UnsafeRawPointer? = nil, length: Int = 0, offset: UInt64 = 0
+    ) {
+        self.kind = kind
+        self.descriptor = descriptor
+        self.token = token
+        unsafe self.address = unsafe address
+        unsafe self.second = unsafe second
+        self.length = length
+        self.offset = offset
+    }
+}
+
+/// What became of an operation.
+@safe package struct Completion {
+    /// The operation's token.
+    package var token: Token
+    /// As `Operation.Kind` says; a negative errno on failure.
+    package var result: Int32
+    /// The operation stays armed: more completions follow.
+    package var more: Bool
+    /// The receive buffer that holds the bytes; give it back with `returnBuffer`. Nil when there is none.
+    package var bufferID: UInt16?
+    /// The received bytes, `result` of them, valid until the buffer is given back.
+    package var address: UnsafeRawPointer?
+
+    /// A completion.
+    @inlinable package init(
+        token: Token, result: Int32, more: Bool = false, bufferID: UInt16? = nil, address: UnsafeRawPointer? = nil
+    ) {
+        self.token = token
+        self.result = result
+        self.more = more
+        self.bufferID = bufferID
+        unsafe self.address = unsafe address
+    }
+}
