@@ -1,0 +1,26 @@
+/// A path into a JSON text (RFC 6901): "" is the whole, "/topics/0" the first element of the member `topics`.
+package struct JSONPointer: Hashable, Sendable, CustomStringConvertible {
+    /// The pointer as text, `~` and `/` in names escaped.
+    package private(set) var text: String
+
+    /// The whole text.
+    package static var root: Self { Self(text: "") }
+
+    /// The member `name` of the object here.
+    package func appending(_ name: String) -> Self {
+        var escaped = text + "/"
+        for scalar in name.unicodeScalars {
+            switch scalar {
+            case "~": escaped += "~0"
+            case "/": escaped += "~1"
+            default: escaped.unicodeScalars.append(scalar)
+            }
+        }
+        return Self(text: escaped)
+    }
+
+    /// The element `index` of the array here.
+    package func appending(_ index: Int) -> Self { Self(text: "\(text)/\(index)") }
+
+    package var description: String { text }
+}

@@ -1,0 +1,98 @@
+/// The secret of a keyed hash: 128 random bits, one per log, so that nobody outside can make keys collide.
+package struct HashKey: Hashable, Sendable {
+    /// The first eight bytes, little-endian.
+    package var low: UInt64
+    /// The last eight bytes, little-endian.
+    package var high: UInt64
+
+    /// The key with these halves.
+    @inlinable package init(low: UInt64, high: UInt64) {
+        self.low = low
+        self.high = high
+    }
+}
+
+/// SipHash-2-4 with 128 bits of output (Aumasson and Bernstein, 2012; the reference code's `outlen` 16), fed piece by
+/// piece: how the bytes are cut into pieces does not change the result.
+package struct SipHash128: Sendable {
+    private var v0: UInt64
+    private var v1: UInt64
+    private var v2: UInt64
+    private var v3: UInt64
+    /// The bytes not yet compressed, little-endian; `total % 8` of them.
+    private var pending: UInt64 = 0
+    private var total: UInt64 = 0
+
+    /// A hash of nothing yet.
+    package init(key: HashKey) {
+        v0 = 0x736f_6d65_7073_6575 ^ key.low
+        v1 = 0x646f_7261_6e64_6f6d ^ key.high ^ 0xee
+        v2 = 0x6c79_6765_6e65_7261 ^ key.low
+        v3 = 0x7465_6462_7974_6573 ^ key.high
+    }
+
+    /// Adds one byte.
+    package mutating func update(_ byte: UInt8) {
+        pending |= UInt64(byte) << (8 * (total & 7))
+        total &+= 1
+        if total & 7 == 0 {
+            compress(pending)
+            pending = 0
+        }
+    }
+
+    /// Adds `bytes`.
+    package mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        var index = 0
+        while index < bytes.count, total & 7 != 0 {
+            // Safe: index is below count, here and below.
+            update(unsafe bytes[index])
+            index += 1
+        }
+        while index + 8 <= bytes.count {
+            compress(UInt64(littleEndian: unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)))
+            total &+= 8
+            index += 8
+        }
+        while index < bytes.count {
+            update(unsafe bytes[index])
+            index += 1
+        }
+    }
+
+    /// The hash of everything added; the state itself stays as it is.
+    package func finished() -> DeduplicationKey {
+        var state = self
+        state.compress(pending | total << 56)
+        state.v2 ^= 0xee
+        for _ in 0..<4 { state.round() }
+        let low = state.v0 ^ state.v1 ^ state.v2 ^ state.v3
+        state.v1 ^= 0xdd
+        for _ in 0..<4 { state.round() }
+        return DeduplicationKey(low: low, high: state.v0 ^ state.v1 ^ state.v2 ^ state.v3)
+    }
+
+    private mutating func compress(_ word: UInt64) {
+        v3 ^= word
+        round()
+        round()
+        v0 ^= word
+    }
+
+    @inline(__always)
+    private mutating func round() {
+        v0 &+= v1
+        v1 = Self.rotate(v1, 13) ^ v0
+        v0 = Self.rotate(v0, 32)
+        v2 &+= v3
+        v3 = Self.rotate(v3, 16) ^ v2
+        v0 &+= v3
+        v3 = Self.rotate(v3, 21) ^ v0
+        v2 &+= v1
+        v1 = Self.rotate(v1, 17) ^ v2
+        v2 = Self.rotate(v2, 32)
+    }
+
+    @inline(__always)
+    private static func rotate(_ word: UInt64, _ count: UInt64) -> UInt64 { word << count | word >> (64 - count) }
+}
