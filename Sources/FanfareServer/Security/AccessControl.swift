@@ -1,0 +1,92 @@
+/// Who is asking, and what they may do on topics and tenants. What a *listener* serves is checked besides (`Listener.serves`).
+package struct Principal: Sendable, Hashable {
+    /// The token's name; nil for anonymous.
+    package let name: String?
+    private let publish: [TopicGrant]
+    private let subscribe: [TopicGrant]
+    private let manage: Set<String>
+
+    /// Someone without a token, who may do everything their listener serves.
+    package static let anonymous = Principal(
+        name: nil, publish: [">"], subscribe: [">", "fanfare.>"], manage: ["*"])
+
+    init(name: String?, publish: [String], subscribe: [String], manage: [String]) {
+        self.name = name
+        self.publish = publish.compactMap(TopicGrant.init)
+        self.subscribe = subscribe.compactMap(TopicGrant.init)
+        self.manage = Set(manage)
+    }
+
+    /// The `source` of events published without one.
+    package var source: String { name.map { "/tokens/\($0)" } ?? "/anonymous" }
+
+    /// Whether it may publish on `topic`. Nobody may on `fanfare.` topics: they are the service's own.
+    package func mayPublish(_ topic: some Collection<UInt8>) -> Bool {
+        let tokens = topic.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        if tokens.count > 1, tokens[0].elementsEqual("fanfare".utf8) { return false }
+        if topic.contains(where: { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: ">") }) { return false }
+        return publish.contains { $0.covers(String(decoding: topic, as: UTF8.self)) }
+    }
+
+    /// Whether it may receive everything that `pattern` matches.
+    package func maySubscribe(_ pattern: String) -> Bool { subscribe.contains { $0.covers(pattern) } }
+
+    /// Whether it may manage the subscriptions of `tenant`. What they want, and where it goes, is checked besides.
+    package func mayManage(_ tenant: String) -> Bool { manage.contains("*") || manage.contains(tenant) }
+
+    /// Whether it may manage every tenant's subscriptions, and so the service itself (reload, connections).
+    package var mayManageEverything: Bool { manage.contains("*") }
+}
+
+/// Finds out who is asking: a token's secret to its `Principal`.
+package struct AccessControl: Sendable {
+    /// What a request's token says about who sent it.
+    package enum Outcome: Sendable, Hashable {
+        /// Known.
+        case principal(Principal)
+        /// A token is needed: 401.
+        case missing
+        /// It is nobody's, or no token: 401.
+        case invalid
+    }
+
+    private let entries: [(secret: [UInt8], principal: Principal)]
+
+    /// The tokens of a configuration.
+    package init(tokens: [Configuration.AccessToken]) {
+        entries = tokens.map { token in
+            let principal = Principal(
+                name: token.name, publish: token.publish, subscribe: token.subscribe, manage: token.manage)
+            return (Array(token.secret.text.utf8), principal)
+        }
+    }
+
+    /// Who sent `token` on a listener.
+    ///
+    /// Anonymous is who sends none where the listener is `anonymous`, or where no tokens are configured at all and the
+    /// listener is local. A wrong token is never anonymous.
+    package func authenticate(_ token: BearerToken, on listener: Listener) -> Outcome {
+        switch token {
+        case .absent:
+            let isOpen = listener.anonymous || (entries.isEmpty && listener.address.isLocal)
+            return isOpen ? .principal(.anonymous) : .missing
+        case .malformed: return .invalid
+        case .token(let text): return principal(for: Array(text.utf8)).map { .principal($0) } ?? .invalid
+        }
+    }
+
+    /// Compares with every secret, each to its end, so that the time tells neither which one nor how much of it fits.
+    private func principal(for candidate: [UInt8]) -> Principal? {
+        var found: Int?
+        for index in entries.indices where Self.isEqual(entries[index].secret, candidate) { found = index }
+        return found.map { entries[$0].principal }
+    }
+
+    private static func isEqual(_ secret: [UInt8], _ candidate: [UInt8]) -> Bool {
+        var difference = UInt8(secret.count == candidate.count ? 0 : 1)
+        for (index, byte) in candidate.enumerated() {
+            difference |= byte ^ (secret.isEmpty ? 1 : secret[index % secret.count])
+        }
+        return difference == 0
+    }
+}
