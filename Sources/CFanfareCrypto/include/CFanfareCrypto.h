@@ -1,4 +1,4 @@
-// OpenSSL 3 for Swift: the macros Swift cannot import, as static inline functions.
+// OpenSSL 3 for Swift: the macros Swift cannot import as static inline functions, and the callbacks it cannot write.
 #ifndef CFANFARE_CRYPTO_H
 #define CFANFARE_CRYPTO_H
 #include <openssl/err.h>
@@ -6,4 +6,7 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
+
+#include "Certificates.h"
+#include "TLS.h"
 #endif

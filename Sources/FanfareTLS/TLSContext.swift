@@ -1,0 +1,81 @@
+import CFanfareCrypto
+import FanfareBase
+
+/// What many sessions of one shard have in common: role, identity, trust, ticket keys and scratch memory.
+///
+/// TLS 1.3 and 1.2, AEAD ciphers with forward secrecy only, AES-128-GCM first; ALPN `http/1.1`, and a peer without it is
+/// served all the same. Servers keep no session cache and send one ticket. Not `Sendable`: one thread makes it and uses it
+/// and its sessions; at any moment one session at most is inside OpenSSL. Holds 33 KiB of scratch for all sessions.
+@safe package final class TLSContext {
+    /// Which side its sessions are.
+    package let isServer: Bool
+
+    let handle: OpaquePointer
+    let shared: UnsafeMutablePointer<fanfare_tls_shared>
+    /// A session of this context is handing plaintext from `shared.received` to its caller.
+    var isDeliveringPlaintext = false
+
+    /// A context for the accepting side.
+    ///
+    /// - Parameter clientTrust: when given, clients must show a certificate it trusts.
+    package static func server(
+        identity: TLSIdentity, tickets: TLSTicketKeys, clientTrust: TLSTrust? = nil
+    ) throws(TLSError) -> TLSContext {
+        let context = try TLSContext(isServer: true)
+        try context.use(identity)
+        context.replaceTicketKeys(tickets)
+        if let clientTrust { unsafe fanfare_tls_context_trust(context.handle, clientTrust.store) }
+        return context
+    }
+
+    /// A context for the connecting side.
+    ///
+    /// - Parameters:
+    ///   - trust: who may have issued the server's certificate; with `TLSTrust.none` nothing is verified, names neither.
+    ///   - identity: the client certificate, for servers that ask for one.
+    package static func client(trust: TLSTrust, identity: TLSIdentity? = nil) throws(TLSError) -> TLSContext {
+        let context = try TLSContext(isServer: false)
+        unsafe fanfare_tls_context_trust(context.handle, trust.store)
+        if let identity { try context.use(identity) }
+        return context
+    }
+
+    /// From now on tickets are encrypted with the first of `keys`, and those of any of them accepted.
+    package func replaceTicketKeys(_ keys: TLSTicketKeys) {
+        for (index, key) in keys.keys.enumerated() {
+            // Safe: at most countMax keys of exactly this struct's size, and it is plain bytes.
+            unsafe withUnsafeMutableBytes(of: &shared.pointee.ticket_keys) { target in
+                let size = MemoryLayout<fanfare_tls_ticket_key>.size
+                unsafe target[index * size..<(index + 1) * size].copyBytes(from: key)
+            }
+        }
+        unsafe shared.pointee.ticket_key_count = keys.keys.count
+    }
+
+    private init(isServer: Bool) throws(TLSError) {
+        let shared = UnsafeMutablePointer<fanfare_tls_shared>.allocate(capacity: 1)
+        // Safe: an all-zero fanfare_tls_shared is an empty one.
+        unsafe UnsafeMutableRawPointer(shared).initializeMemory(
+            as: UInt8.self, repeating: 0, count: MemoryLayout<fanfare_tls_shared>.size)
+        guard let handle = unsafe fanfare_tls_context_new(isServer, shared) else {
+            unsafe shared.deallocate()
+            throw .library(OpenSSLFailure().words)
+        }
+        self.isServer = isServer
+        unsafe self.handle = handle
+        unsafe self.shared = shared
+    }
+
+    private func use(_ identity: TLSIdentity) throws(TLSError) {
+        guard unsafe fanfare_tls_identity_use(handle, identity.handle) else { throw .library(OpenSSLFailure().words) }
+    }
+
+    // Sessions and resumptions hold their context, so nothing reads `shared` any more.
+    deinit {
+        unsafe SSL_CTX_free(handle)
+        unsafe SSL_SESSION_free(shared.pointee.fresh_session)
+        unsafe fanfare_tls_flight_release(shared)
+        unsafe OPENSSL_cleanse(shared, MemoryLayout<fanfare_tls_shared>.size)
+        unsafe shared.deallocate()
+    }
+}

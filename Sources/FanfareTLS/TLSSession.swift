@@ -1,0 +1,261 @@
+import CFanfareCrypto
+import FanfareBase
+
+/// One TLS connection as a transformation of bytes: ciphertext in, plaintext out, and back. It never sees a descriptor.
+///
+/// Belongs to its context's thread. Memory of an idle established server session: about 15 KB of heap, all OpenSSL's.
+///
+/// Phases only go forward: handshaking, established, failed; `isClosedByPeer` is set once, while established.
+@safe package final class TLSSession {
+    /// How far a session has come.
+    package enum Phase: Sendable {
+        /// Not yet agreed on keys: nothing can be sealed.
+        case handshaking
+        /// Data flows.
+        case established
+        /// Beyond use: close the connection after sending what `output` got.
+        case failed
+    }
+
+    /// The most plaintext in one record, and in one call of `seal`.
+    package static let recordPlaintextBytesMax = 16_384
+    /// The most ciphertext a record has beyond its plaintext, and a key update sent before it.
+    package static let sealedOverheadBytesMax = 128
+
+    /// How far it has come.
+    package private(set) var phase = Phase.handshaking
+    /// The peer sent close_notify: it sends nothing more, but may still receive.
+    package private(set) var isClosedByPeer = false
+    /// Keys are agreed on and nothing has failed.
+    package var isEstablished: Bool { phase == .established }
+
+    private let context: TLSContext
+    private let handle: OpaquePointer
+    // Empty on the server's side.
+    private let serverName: String
+    private var resumption: TLSResumption?
+
+    /// The accepting side of a new connection: wait for the client's bytes.
+    ///
+    /// - Precondition: `context` is a server's.
+    package init(accepting context: TLSContext) throws(TLSError) {
+        invariant(context.isServer, "a client's context cannot accept")
+        guard let handle = unsafe fanfare_tls_session_new(context.handle, true, context.shared) else {
+            throw .library(OpenSSLFailure().words)
+        }
+        self.context = context
+        unsafe self.handle = handle
+        serverName = ""
+    }
+
+    /// The connecting side of a new connection: go on with `startHandshake`.
+    ///
+    /// - Parameters:
+    ///   - serverName: a host name (sent as SNI and verified) or an IPv4 or IPv6 literal, brackets allowed (verified).
+    ///   - resumption: from an earlier session; ignored unless it is of this context and server.
+    ///
+    /// Throws `badServerName`.
+    ///
+    /// - Precondition: `context` is a client's.
+    package init(
+        connectingWith context: TLSContext, serverName: String, resumption: TLSResumption? = nil
+    ) throws(TLSError) {
+        invariant(!context.isServer, "a server's context cannot connect")
+        let name = try Self.normalised(serverName)
+        guard let handle = unsafe fanfare_tls_session_new(context.handle, false, context.shared) else {
+            throw .library(OpenSSLFailure().words)
+        }
+        self.context = context
+        unsafe self.handle = handle
+        self.serverName = name
+        guard unsafe fanfare_tls_session_expect(handle, name) else { throw .badServerName(serverName) }
+        if let resumption, resumption.isFor(context, serverName: name) {
+            // Its failure means a full handshake: nothing to report.
+            _ = unsafe SSL_set_session(handle, resumption.session)
+        }
+    }
+
+    deinit { unsafe SSL_free(handle) }
+
+    /// Appends the client's first message to `output`. Once, before anything else.
+    package func startHandshake(output: inout [UInt8]) throws(TLSError) {
+        unsafe fanfare_tls_no_input(context.shared)
+        let result = unsafe SSL_do_handshake(handle)
+        takeFlight(into: &output)
+        guard unsafe SSL_get_error(handle, result) == SSL_ERROR_WANT_READ else { throw fail() }
+    }
+
+    /// Takes all of `ciphertext`; `plaintext` is called with each record's data, `output` gets what must be sent now
+    /// (handshake, alerts, key updates), also when it throws.
+    ///
+    /// The bytes given to `plaintext` are valid until it returns; it may seal on any session, but not receive on one of
+    /// this context. Throws what the peer did wrong and fails the session; after `isClosedByPeer` input is ignored.
+    @discardableResult
+    package func receive(
+        _ ciphertext: UnsafeRawBufferPointer, output: inout [UInt8], plaintext: (UnsafeRawBufferPointer) -> Void
+    ) throws(TLSError) -> Phase {
+        guard phase != .failed else { throw .sessionFailed }
+        invariant(!context.isDeliveringPlaintext, "plaintext is used before more is received")
+        let shared = unsafe context.shared
+        var rest = unsafe ciphertext
+        while true {
+            var error: Int32 = 0
+            let count = unsafe fanfare_tls_read(handle, shared, rest.baseAddress, rest.count, &error)
+            unsafe rest = UnsafeRawBufferPointer(start: shared.pointee.input, count: shared.pointee.input_bytes)
+            if unsafe shared.pointee.flight_bytes > 0 { takeFlight(into: &output) }
+            if unsafe shared.pointee.fresh_session != nil { keepFreshSession() }
+            if phase == .handshaking, unsafe SSL_is_init_finished(handle) == 1 { phase = .established }
+            guard count > 0 else {
+                try unsafe stop(error, ciphertext)
+                return phase
+            }
+            context.isDeliveringPlaintext = true
+            unsafe plaintext(UnsafeRawBufferPointer(start: fanfare_tls_received(shared), count: Int(count)))
+            context.isDeliveringPlaintext = false
+        }
+    }
+
+    /// The connection's end was read: throws `truncated` unless the peer said goodbye first.
+    package func receiveEnd() throws(TLSError) {
+        if !isClosedByPeer { throw .truncated }
+    }
+
+    /// Encrypts `plaintext` as one record into `target` and returns its bytes; 0 when the session has failed, now or
+    /// before. Empty plaintext makes no record and returns 0. Allocates nothing of ours.
+    ///
+    /// - Precondition: established, at most `recordPlaintextBytesMax` bytes, and `target` has room for `sealedBytesMax`.
+    package func seal(_ plaintext: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> Int {
+        invariant(phase != .handshaking, "data is sealed after the handshake")
+        invariant(plaintext.count <= Self.recordPlaintextBytesMax, "one record is sealed at a time")
+        invariant(target.count >= Self.sealedBytesMax(plaintext.count), "a sealed record fits its target")
+        guard phase == .established, plaintext.count > 0 else { return 0 }
+        let count = unsafe fanfare_tls_seal(
+            handle, context.shared, plaintext.baseAddress, plaintext.count, target.baseAddress, target.count)
+        if count == 0 { _ = fail() }
+        return count
+    }
+
+    /// As `seal`, one record of several slices in order; more than one are gathered in the context's scratch first.
+    package func seal(
+        gathering slices: UnsafeBufferPointer<UnsafeRawBufferPointer>, into target: UnsafeMutableRawBufferPointer
+    ) -> Int {
+        if slices.count == 1 { return unsafe seal(slices[0], into: target) }
+        let scratch = unsafe UnsafeMutableRawBufferPointer(
+            start: fanfare_tls_gathered(context.shared), count: Self.recordPlaintextBytesMax)
+        var count = 0
+        for unsafe slice in unsafe slices {
+            invariant(scratch.count - count >= slice.count, "one record is sealed at a time")
+            unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[count...]).copyMemory(from: slice)
+            count += slice.count
+        }
+        return unsafe seal(UnsafeRawBufferPointer(rebasing: scratch[..<count]), into: target)
+    }
+
+    /// The room that `seal` needs for this much plaintext.
+    @inlinable package static func sealedBytesMax(_ plaintextBytes: Int) -> Int {
+        plaintextBytes + sealedOverheadBytesMax
+    }
+
+    /// Appends close_notify to `output`: nothing can be sealed afterwards. Nothing is appended unless established.
+    package func close(output: inout [UInt8]) {
+        guard phase == .established else { return }
+        unsafe SSL_shutdown(handle)
+        takeFlight(into: &output)
+        ERR_clear_error()
+    }
+}
+
+// MARK: - What was agreed on
+
+extension TLSSession {
+    /// The protocol agreed on with ALPN (`http/1.1`), or nil.
+    package var negotiatedProtocol: String? {
+        var count: UInt32 = 0
+        guard let name = unsafe fanfare_tls_protocol(handle, &count) else { return nil }
+        // Safe: the name lives as long as the session and is copied.
+        return unsafe String(decoding: UnsafeBufferPointer(start: name, count: Int(count)), as: UTF8.self)
+    }
+
+    /// `TLSv1.3` or `TLSv1.2`, once established.
+    package var version: String { unsafe String(cString: SSL_get_version(handle)) }
+
+    /// The handshake was short: client and server knew each other from an earlier session.
+    package var isResumed: Bool { unsafe SSL_session_reused(handle) == 1 }
+
+    /// The newest session the server gave, to be offered next time; nil when there is none or it was taken before. With
+    /// TLS 1.3 it comes after the handshake, so ask when the connection is put away.
+    package func takeResumption() -> TLSResumption? {
+        defer { resumption = nil }
+        return resumption
+    }
+}
+
+// MARK: - Inside
+
+extension TLSSession {
+    /// Handles the end of a run of reads: throws unless more ciphertext is all that is missing.
+    private func stop(_ error: Int32, _ ciphertext: UnsafeRawBufferPointer) throws(TLSError) {
+        switch error {
+        case SSL_ERROR_WANT_READ: return
+        case SSL_ERROR_ZERO_RETURN: isClosedByPeer = true
+        default: throw fail(isHTTP: unsafe PlaintextHTTP.begins(ciphertext))
+        }
+    }
+
+    /// Fails the session and says why; `isHTTP` when that is what was being received.
+    private func fail(isHTTP: Bool = false) -> TLSError {
+        let wasHandshaking = phase == .handshaking
+        phase = .failed
+        let failure = OpenSSLFailure()
+        if failure.isReason(fanfare_tls_reason_http_request) { return .plaintextHTTP }
+        if failure.isReason(fanfare_tls_reason_wrong_version), wasHandshaking, isHTTP {
+            return .plaintextHTTP
+        }
+        if failure.isReason(fanfare_tls_reason_verify_failed) {
+            let code = unsafe SSL_get_verify_result(handle)
+            return .untrustedPeer(TLSUntrusted(code: code, expected: serverName))
+        }
+        if let code = failure.alertReceived { return .alertReceived(code: code, words: failure.words) }
+        return .protocolFailure(failure.words)
+    }
+
+    /// Moves what OpenSSL wants to send to the caller's bytes.
+    private func takeFlight(into output: inout [UInt8]) {
+        let shared = unsafe context.shared
+        // Safe: the flight's first flight_bytes were written by the session just now.
+        unsafe output.append(
+            contentsOf: UnsafeBufferPointer(start: shared.pointee.flight, count: shared.pointee.flight_bytes))
+        unsafe shared.pointee.flight_bytes = 0
+    }
+
+    /// Keeps the session that the server gave during the last call.
+    private func keepFreshSession() {
+        guard let fresh = unsafe context.shared.pointee.fresh_session else { return }
+        unsafe context.shared.pointee.fresh_session = nil
+        resumption = unsafe TLSResumption(taking: fresh, context: context, serverName: serverName)
+    }
+
+    /// A server name without brackets and final dot.
+    private static func normalised(_ name: String) throws(TLSError) -> String {
+        var text = name[...]
+        if text.first == "[", text.last == "]" { text = text.dropFirst().dropLast() }
+        if text.last == "." { text = text.dropLast() }
+        guard (1...253).contains(text.utf8.count), !text.utf8.contains(0) else { throw .badServerName(name) }
+        return String(text)
+    }
+}
+
+/// Recognises HTTP without TLS by its first bytes, also the methods OpenSSL does not know.
+enum PlaintextHTTP {
+    private static let beginnings: [StaticString] = [
+        "GET ", "POST ", "PUT ", "HEAD ", "DELETE ", "OPTIONS ", "PATCH ", "CONNECT ", "HTTP/1.",
+    ]
+
+    static func begins(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        beginnings.contains { beginning in
+            // Safe: a StaticString's start is valid for its utf8CodeUnitCount.
+            unsafe bytes.starts(
+                with: UnsafeRawBufferPointer(start: beginning.utf8Start, count: beginning.utf8CodeUnitCount))
+        }
+    }
+}
