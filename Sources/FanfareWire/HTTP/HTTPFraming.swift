@@ -1,0 +1,56 @@
+/// What requests and responses have in common about where messages end.
+enum HTTPFraming {
+    /// The one Content-Length, digits only; a number beyond what a machine can hold is `bodyTooLong`.
+    static func contentLength(_ headers: HTTPHeaders) throws(HTTPDecodeError) -> Int {
+        guard headers.occurrences(of: .contentLength) == 1 else { throw .contentLengthRepeated }
+        guard let text = headers[.contentLength], !text.isEmpty else { throw .contentLength }
+        for byte in text where !ASCII.isDigit(byte) { throw .contentLength }
+        guard let length = text.decimal else { throw .bodyTooLong }
+        return length
+    }
+
+    /// Whether the sender means to go on using the connection (RFC 9112, section 9.3).
+    static func keepAlive(_ headers: HTTPHeaders, minorVersion: Int) -> Bool {
+        guard headers.occurrences(of: .connection) > 0 else { return minorVersion > 0 }
+        if headers.list(.connection, contains: "close") { return false }
+        return minorVersion > 0 || headers.list(.connection, contains: "keep-alive")
+    }
+}
+
+/// Finds the end of a head, line by line, so that a bare LF is refused as soon as it arrives.
+enum HTTPHeadScanner {
+    /// What a line feed at `index` ends.
+    enum LineEnd { case line, head }
+
+    /// Checks that the LF at `index` follows a CR, and tells whether it ends the head.
+    @inline(__always)
+    static func classify(_ bytes: ByteView, lineFeedAt index: Int) throws(HTTPDecodeError) -> LineEnd {
+        guard index > 0, bytes[index - 1] == ASCII.carriageReturn else { throw .bareLineFeed }
+        return index >= 3 && bytes[index - 2] == ASCII.lineFeed ? .head : .line
+    }
+
+    /// Bytes of the head that `bytes` begins with, its empty line included; nil when its end is not there yet.
+    static func headBytes(in bytes: ByteView) throws(HTTPDecodeError) -> Int? {
+        var start = 0
+        while let index = bytes.firstIndex(of: ASCII.lineFeed, from: start) {
+            if try classify(bytes, lineFeedAt: index) == .head { return index + 1 }
+            start = index + 1
+        }
+        return nil
+    }
+
+    /// Moves bytes from `input` to `kept` up to the end of the head, and tells whether it was reached. `kept` never holds
+    /// more than `bytesMax`.
+    static func collect(
+        _ input: inout ByteView, into kept: inout GrowingBytes, bytesMax: Int
+    ) throws(HTTPDecodeError) -> Bool {
+        while !input.isEmpty {
+            let lineFeed = input.firstIndex(of: ASCII.lineFeed)
+            let bytes = lineFeed.map { $0 + 1 } ?? input.count
+            guard kept.count + bytes <= bytesMax else { throw .headTooLong }
+            kept.append(input.take(bytes))
+            if lineFeed != nil, try classify(kept.view, lineFeedAt: kept.count - 1) == .head { return true }
+        }
+        return false
+    }
+}
