@@ -1,0 +1,35 @@
+/// The limits of socket fan-out, per shard. Each says its unit, its reason and what happens there.
+package struct FanoutLimits: Sendable {
+    /// Events the tail holds. 8,192 is a quarter of a second at 32,000 events a second, longer than a healthy reader's
+    /// hiccup. Beyond it the oldest is let go; members still before it read the log.
+    package var tailEvents = 8_192
+    /// Bytes of committed batches the tail keeps alive. Beyond it the oldest batch is let go (never the newest), with the
+    /// same consequence.
+    package var tailBytes = 16 << 20
+    /// Bytes of one wire format's frame ring, a power of two; allocated at the wire's first use. Half of it can be written
+    /// in one turn; when that is used up `gather` says `turnFull` and the member is served in the next turn.
+    package var frameRingBytes = 8 << 20
+    /// Matched sequences one interest remembers, a power of two: as many as the tail holds by default. Beyond it the
+    /// oldest is let go and the interest's floor rises; members before it read the log.
+    package var interestMatches = 8_192
+    /// Matched sequences all interests of a shard remember together (16 bytes each). At it no interest's ring grows
+    /// further: each lets its oldest go instead, as above.
+    package var matchesTotal = 4 << 20
+    /// Members visited of one interest before the next dirty interest has its turn, so that a large audience does not
+    /// hold up a small one.
+    package var visitsInARow = 64
+
+    /// The defaults.
+    package init() {}
+}
+
+/// Limits that hold everywhere in delivery.
+package enum DeliveryLimits {
+    /// Interests one member can have (CONTRACT, section 5). `join` refuses the next one.
+    package static let interestsPerMember = 64
+    /// Sequences an interest's ring begins with; it doubles from here.
+    static let interestMatchesInitial = 8
+    /// Remembered results of `gather` per shard, a power of two: enough for the interests and cursors of one turn's run of
+    /// visits. A collision costs one walk.
+    static let memoisedGathers = 64
+}
