@@ -24,11 +24,12 @@ let package = Package(
     ],
     targets: [
         // L0
+        .target(name: "CFanfareBase", cSettings: [.unsafeFlags(["-O3"])]),
         .target(name: "CFanfareKernel", linkerSettings: [.linkedLibrary("uring")]),
         .target(name: "CFanfareJSON", cxxSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("simdjson")]),
         .target(name: "CFanfareCrypto", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "CFanfareNames", linkerSettings: [.linkedLibrary("cares")]),
-        module("FanfareBase", []),
+        module("FanfareBase", ["CFanfareBase"]),
         // L1
         module("FanfareRing", ["FanfareBase", "CFanfareKernel"]),
         module("FanfareTLS", ["FanfareBase", "CFanfareCrypto"]),
@@ -55,7 +56,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         // Tests
-        tests("FanfareBaseTests", ["FanfareBase"]),
+        tests("FanfareBaseTests", ["FanfareBase", "CFanfareBase"]),
         tests("FanfareRingTests", ["FanfareRing"]),
         tests("FanfareTLSTests", ["FanfareTLS"]),
         tests("FanfareWireTests", ["FanfareWire"]),

@@ -10,7 +10,8 @@ package struct MonotonicTime: Comparable, Hashable, Sendable {
 
     /// The point `milliseconds` later; saturates at the far future.
     @inlinable package func advanced(byMilliseconds milliseconds: Int) -> Self {
-        advanced(byNanoseconds: milliseconds.multipliedReportingOverflow(by: 1_000_000).partialValue)
+        let (nanoseconds, overflow) = milliseconds.multipliedReportingOverflow(by: 1_000_000)
+        return advanced(byNanoseconds: overflow ? (milliseconds < 0 ? .min : .max) : nanoseconds)
     }
 
     /// The point `nanoseconds` later (earlier when negative); saturates at zero and the far future.

@@ -1,0 +1,29 @@
+// What the base layer needs from C: a hardware checksum and the two clocks without a detour through Foundation.
+#ifndef CFANFARE_BASE_H
+#define CFANFARE_BASE_H
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+/// CRC-32C (Castagnoli) of `count` bytes at `bytes`, continuing from `seed`, the checksum of the bytes before them
+/// (0 at the start). Uses the processor's instruction when it has one.
+uint32_t fanfare_crc32c(uint32_t seed, const void *bytes, size_t count);
+
+/// The same without the processor's instruction: the reference the tests compare with.
+uint32_t fanfare_crc32c_portable(uint32_t seed, const void *bytes, size_t count);
+
+/// CLOCK_MONOTONIC in nanoseconds.
+static inline uint64_t fanfare_monotonic_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/// CLOCK_REALTIME in nanoseconds since 1970.
+static inline uint64_t fanfare_wall_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+#endif
