@@ -16,6 +16,8 @@ package enum WireLimits {
     package static let chunkExtensionBytesMax = 16 * 1024
     /// Bytes of a trailer section. Trailers are checked and dropped. A longer one is 431.
     package static let trailerBytesMax = 8 * 1024
+    /// Interim responses (1xx) before a final one. More fail the exchange.
+    package static let interimResponsesMax = 16
     /// Bytes a request body may have unless the caller says otherwise. A longer one is 413.
     package static let bodyBytesDefaultMax = 16 * 1024 * 1024
     /// Bytes a WebSocket message may have unless the caller says otherwise. A longer one closes with 1009.

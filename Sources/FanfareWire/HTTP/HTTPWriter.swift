@@ -11,12 +11,18 @@ package enum HTTPWriter {
 
     /// Whether `value` may stand in a header: no control characters but tab.
     package static func isValidValue(_ value: some Sequence<UInt8>) -> Bool {
-        value.allSatisfy(ASCII.isFieldValue)
+        for byte in value where !ASCII.isFieldValue(byte) { return false }
+        return true
     }
 
-    /// Whether `name` may be a header's name.
-    package static func isValidName(_ name: some Collection<UInt8>) -> Bool {
-        !name.isEmpty && name.allSatisfy(ASCII.isToken)
+    /// Whether `text` is a token: what header names, methods and subprotocols are.
+    package static func isValidToken(_ text: some Sequence<UInt8>) -> Bool {
+        var isEmpty = true
+        for byte in text {
+            guard ASCII.isToken(byte) else { return false }
+            isEmpty = false
+        }
+        return !isEmpty
     }
 
     /// `HTTP/1.1 202 Accepted` and its line end. `code` has three digits.

@@ -1,0 +1,116 @@
+import CFanfareCrypto
+import FanfareBase
+
+/// Why a request cannot become a WebSocket.
+package enum WebSocketHandshakeError: String, Error, Sendable, CaseIterable {
+    case method = "websocket-needs-get"
+    case connection = "websocket-needs-connection-upgrade"
+    case version = "websocket-version-unsupported"
+    case key = "websocket-key-invalid"
+
+    /// The status to answer with; with 426 goes `sec-websocket-version: 13`.
+    package var status: Int {
+        switch self {
+        case .method: 405
+        case .version: 426
+        case .connection, .key: 400
+        }
+    }
+
+    /// The reason as a machine reads it.
+    package var code: String { rawValue }
+
+    /// What a person can do about it.
+    package var detail: StaticString {
+        switch self {
+        case .method: "A WebSocket is opened with GET over HTTP/1.1."
+        case .connection: "A WebSocket needs the headers Upgrade: websocket and Connection: Upgrade; a proxy in between may have removed the latter."
+        case .version: "Sec-WebSocket-Version must be 13."
+        case .key: "Sec-WebSocket-Key must be 16 random bytes in base64."
+        }
+    }
+}
+
+/// The opening handshake of RFC 6455, section 4, for either side.
+package enum WebSocketHandshake {
+    /// What `Sec-WebSocket-Accept` has: the base64 of a SHA-1.
+    package static let acceptBytes = 28
+    /// Appended to the key before hashing (section 1.3).
+    private static let keySuffix: StaticString = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+    /// Whether a request means to become a WebSocket at all: an Upgrade header lists `websocket`.
+    package static func isRequested(by request: HTTPRequest) -> Bool {
+        request.headers.list(.upgrade, contains: "websocket")
+    }
+
+    /// Checks a request for which `isRequested` holds and gives its key.
+    package static func check(_ request: HTTPRequest) throws(WebSocketHandshakeError) -> ByteView {
+        guard request.method == .get, request.minorVersion > 0 else { throw .method }
+        guard isRequested(by: request), request.headers.list(.connection, contains: "upgrade") else { throw .connection }
+        guard request.headers.occurrences(of: .secWebSocketVersion) == 1,
+            request.headers[.secWebSocketVersion]?.equals("13") == true
+        else { throw .version }
+        guard request.headers.occurrences(of: .secWebSocketKey) == 1, let key = request.headers[.secWebSocketKey],
+            key.count == 24, Base64.decode(key.array)?.count == 16
+        else { throw .key }
+        return key
+    }
+
+    /// The subprotocols the client offers, in its order, over all lines of the header.
+    package static func offeredProtocols(_ headers: HTTPHeaders) -> [ByteView] {
+        guard headers.occurrences(of: .secWebSocketProtocol) > 0 else { return [] }
+        var offers: [ByteView] = []
+        for field in headers where field.name.equalsIgnoringCase("sec-websocket-protocol") {
+            offers.append(contentsOf: CommaList(field.value))
+        }
+        return offers
+    }
+
+    /// Appends the accept value that proves `key` was understood.
+    package static func appendAccept(forKey key: ByteView, to output: inout [UInt8]) {
+        var text = key.array
+        text.append(keySuffix)
+        var digest = [UInt8](repeating: 0, count: 20)
+        // Safe: SHA-1 reads text.count bytes and writes 20; neither pointer is kept.
+        let done = unsafe text.withUnsafeBytes { source in
+            unsafe digest.withUnsafeMutableBytes { target in
+                unsafe EVP_Digest(
+                    source.baseAddress, source.count, target.baseAddress?.assumingMemoryBound(to: UInt8.self), nil,
+                    EVP_sha1(), nil)
+            }
+        }
+        invariant(done == 1, "libcrypto has SHA-1")
+        Base64.append(digest, to: &output)
+    }
+
+    /// Appends the 101 that turns the connection into a WebSocket. `subprotocol` is one of the offered; nil picks none.
+    package static func appendAcceptance(key: ByteView, subprotocol: ByteView? = nil, to output: inout [UInt8]) {
+        output.append("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: ")
+        appendAccept(forKey: key, to: &output)
+        output.append("\r\n")
+        if let subprotocol { HTTPWriter.appendHeader("sec-websocket-protocol", subprotocol, to: &output) }
+        HTTPWriter.endHead(&output)
+    }
+
+    /// Appends a client's request, all but further headers and the empty line (`HTTPWriter.endHead`). `key` is the base64
+    /// of 16 random bytes.
+    package static func appendRequest(
+        target: ByteView, host: ByteView, key: ByteView, subprotocols: [StaticString] = [], to output: inout [UInt8]
+    ) {
+        HTTPWriter.appendRequestLine("GET", target: target, to: &output)
+        HTTPWriter.appendHeader("host", host, to: &output)
+        output.append("upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-version: 13\r\n")
+        HTTPWriter.appendHeader("sec-websocket-key", key, to: &output)
+        for subprotocol in subprotocols { HTTPWriter.appendHeader("sec-websocket-protocol", subprotocol, to: &output) }
+    }
+
+    /// Whether a response accepts the handshake made with `key` (section 4.1, steps 1 to 4).
+    package static func isAccepted(by response: HTTPResponse, key: ByteView) -> Bool {
+        guard response.status == 101, response.headers.list(.upgrade, contains: "websocket"),
+            response.headers.list(.connection, contains: "upgrade"), let accept = response.headers[.secWebSocketAccept]
+        else { return false }
+        var expected: [UInt8] = []
+        appendAccept(forKey: key, to: &expected)
+        return expected.withByteView { $0 == accept }
+    }
+}
