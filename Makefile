@@ -1,0 +1,91 @@
+# Set-up, build and tests of Fanfare on Debian and Ubuntu. `make` alone lists what there is.
+#
+# One configuration serves binary and tests: release keeps overflow and bounds traps and our invariants, and tests use
+# package access, so nothing is compiled twice.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+.PHONY: help deps build test demo run format lint clean
+
+BINARY := .build/release/fanfare
+VENV := .build-venv
+PACKAGES := liburing-dev libsimdjson-dev libc-ares-dev libssl-dev zlib1g-dev \
+	make curl openssl ca-certificates python3 python3-venv
+SWIFT_FILES = find $(wildcard Sources Tests Benchmarks) -name '.build*' -prune -o -name '*.swift' -print0
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do
+	  printf '  make %-8s %s\n' "$$name" "$$text"
+	done
+
+deps: ## install what is missing (Debian, Ubuntu)
+	@command -v swift >/dev/null || { echo 'make: no Swift toolchain in PATH: install Swift 6.2 or newer from swift.org' >&2; exit 69; }
+	missing=()
+	for package in $(PACKAGES); do
+	  dpkg-query -W -f '$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$$package")
+	done
+	[ -d /usr/include/c++ ] || missing+=(g++) # the C++ standard library's headers, for simdjson
+	[ $${#missing[@]} -eq 0 ] && exit 0
+	if ! command -v apt-get >/dev/null; then
+	  echo "make: this is not Debian or Ubuntu (no apt-get). Fanfare needs the equivalents of: $${missing[*]}" >&2
+	  exit 69
+	fi
+	as_root=()
+	if [ "$$(id -u)" -ne 0 ]; then
+	  command -v sudo >/dev/null || { echo "make: as root, run: apt-get install $${missing[*]}" >&2; exit 77; }
+	  as_root=(sudo)
+	fi
+	echo "installing $${missing[*]}"
+	log=$$(mktemp)
+	if ! { "$${as_root[@]}" apt-get update -qq && "$${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -y -qq --no-install-recommends "$${missing[@]}"; } >"$$log" 2>&1; then
+	  cat "$$log" >&2
+	  rm -f "$$log"
+	  exit 69
+	fi
+	rm -f "$$log"
+
+build: deps ## build the binary, .build/release/fanfare
+	@swift build -c release --product fanfare
+
+run: build ## serve for development on 127.0.0.1:8080 until stopped
+	@exec $(BINARY) serve --development
+
+demo: build ## start a service and subscribers of every kind, publish, show what arrived
+	@exec $(BINARY) demo
+
+# The tests that use Python packages are skipped, and say so, where these cannot be had.
+$(VENV)/complete: Tests/blackbox/requirements.txt
+	@python3 -m venv $(VENV)
+	if $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --retries 1 --timeout 20 -r $<; then
+	  touch $@
+	else
+	  echo 'make: Python packages could not be installed; the tests that use them will be skipped' >&2
+	fi
+
+test: deps $(VENV)/complete ## run every test and the linter
+	@swift build -c release --build-tests
+	swift=0 blackbox=0 lint=0
+	log=$$(mktemp -d)
+	trap 'rm -rf "$$log"' EXIT
+	swift test -c release --skip-build --disable-xctest 2>&1 | tee "$$log/swift" || swift=1
+	python=$(VENV)/bin/python; [ -x "$$python" ] || python=python3
+	FANFARE="$${FANFARE:-$$PWD/$(BINARY)}" "$$python" Tests/blackbox/run.py 2>&1 | tee "$$log/blackbox" || blackbox=1
+	$(MAKE) --no-print-directory lint 2>&1 | tee "$$log/lint" || lint=1
+	verdict() { [ "$$1" -eq 0 ] && echo passed || echo FAILED; }
+	echo
+	echo "swift tests      $$(verdict $$swift): $$(grep -aE 'Test run with' "$$log/swift" | tail -n 1 || echo 'no closing line')"
+	echo "black-box tests  $$(verdict $$blackbox): $$(tail -n 1 "$$log/blackbox")"
+	echo "lint             $$(verdict $$lint)"
+	[ $$((swift + blackbox + lint)) -eq 0 ]
+
+lint: ## check the formatting
+	@$(SWIFT_FILES) | xargs -0 swift format lint --strict --parallel
+
+format: ## format the sources
+	@$(SWIFT_FILES) | xargs -0 swift format --in-place --parallel
+
+clean: ## remove what was built
+	@rm -rf .build $(VENV) Benchmarks/.build

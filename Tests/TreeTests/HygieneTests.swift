@@ -1,0 +1,78 @@
+import Testing
+
+/// Small rules about the text of files, each with its reason.
+enum Hygiene {
+    /// Lines at which a file is several ideas: five times the size STYLE asks for (about 250), so no judgement is needed.
+    static let linesMax = 1200
+
+    static func endings(_ file: SourceTree.File) -> [Finding] {
+        var findings: [Finding] = []
+        if !file.endsWithNewline {
+            findings.append(Finding(path: file.path, line: file.lines.count, what: "no newline at the end"))
+        }
+        if file.lines.count >= linesMax {
+            findings.append(Finding(path: file.path, line: linesMax, what: "\(file.lines.count) lines"))
+        }
+        return findings
+    }
+
+    static func discardedErrors(_ file: SourceTree.File) -> [Finding] {
+        find("try?", in: file)
+    }
+
+    /// Promises to the compiler that nobody explained on the line above or beside.
+    static func unexplainedPromises(_ file: SourceTree.File) -> [Finding] {
+        (find("@unchecked Sendable", in: file) + find("nonisolated(unsafe)", in: file)).filter { finding in
+            let above = finding.line >= 2 ? file.lines[finding.line - 2] : ""
+            return !above.contains("//") && !file.lines[finding.line - 1].contains("//")
+        }
+    }
+
+    private static func find(_ text: String, in file: SourceTree.File) -> [Finding] {
+        SwiftText(file.lines).code.enumerated().compactMap { index, code in
+            code.contains(text) ? Finding(path: file.path, line: index + 1, what: "`\(text)`") : nil
+        }
+    }
+}
+
+@Suite struct HygieneTests {
+    @Test func filesEndWithANewlineAndStayOneIdea() {
+        for file in SourceTree.shared.files where !file.path.hasSuffix(".json") {
+            Hygiene.endings(file).record(
+                reason:
+                    "A last line without newline breaks tools that append; a file of \(Hygiene.linesMax) lines is several "
+                    + "ideas that nobody reads as one: split it by type")
+        }
+    }
+
+    @Test func noErrorIsThrownAwaySilently() {
+        for file in SourceTree.shared.swiftSources {
+            Hygiene.discardedErrors(file).record(
+                reason:
+                    "`try?` hides what the world did; catch it where it can be handled, or say why it may be ignored")
+        }
+    }
+
+    @Test func promisesToTheCompilerAreExplained() {
+        for file in SourceTree.shared.swiftSources {
+            Hygiene.unexplainedPromises(file).record(
+                reason:
+                    "The compiler takes our word for it, so the reader needs the argument: a comment on the line above")
+        }
+    }
+
+    @Test func discardedErrorsAndUnexplainedPromisesAreFound() {
+        let text = """
+            let a = try? f()
+            // try? in a comment and "try?" in a string are nothing
+            let b = "try?"
+            final class C: @unchecked Sendable {}
+            // One thread only ever touches it.
+            final class D: @unchecked Sendable {}
+            """
+        let file = SourceTree.File(path: "Sources/FanfareBase/X.swift", text: text)
+        #expect(Hygiene.discardedErrors(file).map(\.line) == [1])
+        #expect(Hygiene.unexplainedPromises(file).map(\.line) == [4])
+        #expect(Hygiene.endings(file).map(\.line) == [6])
+    }
+}
