@@ -25,6 +25,10 @@ package struct Configuration: Sendable, Hashable {
     /// Who may do what. Empty: nobody has to say who they are, which only loopback and `anonymous` listeners allow.
     package var tokens: [AccessToken] = []
 
+    /// The folder of the file it was read from; empty for the working folder. Definitions from the API resolve their paths
+    /// against it.
+    package var folder = ""
+
     /// The configuration that `{}` means.
     package init() {}
 
@@ -54,12 +58,21 @@ package struct Configuration: Sendable, Hashable {
     package struct LogSettings: Sendable, Hashable {
         /// Bytes of one segment file.
         package var segmentBytes = 64 << 20
-        /// Events older than this may be removed, in milliseconds.
-        package var retentionMilliseconds = 7 * 86_400_000
-        /// The log is kept below this many bytes by removing its oldest segments.
-        package var retentionBytes = 10 << 30
+        /// What is kept.
+        package var retention = Retention()
         /// How long a publisher's (topic, source, id) is remembered, in milliseconds; 0 remembers none.
         package var deduplicationWindowMilliseconds = 600_000
+
+        /// The defaults.
+        package init() {}
+    }
+
+    /// How much of the log is kept; what exceeds either bound is removed, oldest segments first.
+    package struct Retention: Sendable, Hashable {
+        /// Events older than this may be removed, in milliseconds.
+        package var ageMilliseconds = 7 * 86_400_000
+        /// Bytes the log's files may take.
+        package var sizeBytes = 10 << 30
 
         /// The defaults.
         package init() {}
@@ -110,8 +123,21 @@ package struct Configuration: Sendable, Hashable {
     package struct AccessToken: Sendable, Hashable {
         /// Shown in logs, and in the `source` of events published without one: `/tokens/NAME`.
         package var name: String
-        /// What the client sends.
+        /// What the client sends: 16 to 512 characters.
         package var secret: Secret
+        /// What it may do.
+        package var allow: Rights
+
+        /// A token without any rights unless they are given.
+        package init(name: String, secret: Secret, allow: Rights = Rights()) {
+            self.name = name
+            self.secret = secret
+            self.allow = allow
+        }
+    }
+
+    /// What a token may do; nothing by default.
+    package struct Rights: Sendable, Hashable {
         /// Patterns of the topics it may publish to.
         package var publish: [String]
         /// Patterns of the topics it may subscribe to.
@@ -119,12 +145,8 @@ package struct Configuration: Sendable, Hashable {
         /// Tenants whose subscriptions it may manage; `*` is every tenant.
         package var manage: [String]
 
-        /// A token without any rights unless they are given.
-        package init(
-            name: String, secret: Secret, publish: [String] = [], subscribe: [String] = [], manage: [String] = []
-        ) {
-            self.name = name
-            self.secret = secret
+        /// These rights.
+        package init(publish: [String] = [], subscribe: [String] = [], manage: [String] = []) {
             self.publish = publish
             self.subscribe = subscribe
             self.manage = manage

@@ -55,6 +55,17 @@ package struct WebhookURL: Sendable, Hashable, CustomStringConvertible {
         self.target = target.hasPrefix("/") ? target : "/" + target
     }
 
+    /// What stands in a definition until its URL has been read.
+    static let placeholder = WebhookURL(scheme: .https, host: "invalid", address: nil, port: 443, target: "/")
+
+    private init(scheme: Scheme, host: String, address: IPAddress?, port: UInt16, target: String) {
+        self.scheme = scheme
+        self.host = host
+        self.address = address
+        self.port = port
+        self.target = target
+    }
+
     package var description: String { "\(scheme.rawValue)://\(authority)\(target)" }
 
     /// Host and port as the `Host` header says them: brackets around IPv6, no default port.

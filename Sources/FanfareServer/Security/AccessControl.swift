@@ -20,10 +20,10 @@ package struct Principal: Sendable, Hashable {
     /// The `source` of events published without one.
     package var source: String { name.map { "/tokens/\($0)" } ?? "/anonymous" }
 
-    /// Whether it may publish on `topic`. Nobody may on `fanfare.` topics: they are the service's own.
+    /// Whether it may publish on `topic`. Nobody may on `fanfare` and below: they are the service's own.
     package func mayPublish(_ topic: some Collection<UInt8>) -> Bool {
         let tokens = topic.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        if tokens.count > 1, tokens[0].elementsEqual("fanfare".utf8) { return false }
+        if tokens[0].elementsEqual("fanfare".utf8) { return false }
         if topic.contains(where: { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: ">") }) { return false }
         return publish.contains { $0.covers(String(decoding: topic, as: UTF8.self)) }
     }
@@ -56,7 +56,8 @@ package struct AccessControl: Sendable {
     package init(tokens: [Configuration.AccessToken]) {
         entries = tokens.map { token in
             let principal = Principal(
-                name: token.name, publish: token.publish, subscribe: token.subscribe, manage: token.manage)
+                name: token.name, publish: token.allow.publish, subscribe: token.allow.subscribe,
+                manage: token.allow.manage)
             return (Array(token.secret.text.utf8), principal)
         }
     }

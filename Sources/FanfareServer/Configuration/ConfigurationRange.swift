@@ -1,0 +1,54 @@
+/// The ranges of what may be configured, each with its reason. What happens at the configured limits themselves is in
+/// `docs/CONFIGURATION.md`.
+package enum ConfigurationRange {
+    /// Threads: far above the cores of any machine the design is for.
+    package static let shards = 256
+    /// Listeners: each is a socket on every shard.
+    package static let listeners = 1...64
+    /// Entries of `hosts`, `origins`, `networks` and the like, all searched one by one.
+    package static let listEntries = 256
+    /// Rules of `topics`, tried one by one for every event.
+    package static let topicRules = 256
+    /// Tokens: every one is compared for every request that brings one.
+    package static let tokens = 1024
+    /// Characters of a token's secret: 16 of base64 hold 96 bits; what is longer is no bearer token of ours.
+    package static let tokenSecretCharacters = 16...BearerToken.textBytesMax
+    /// Bytes of a segment: large enough to be worth a file, small enough for retention to be fine-grained.
+    package static let segmentBytes = (1 << 20)...(4 << 30)
+    /// Milliseconds events are kept: from a minute to ten years.
+    package static let retentionMilliseconds = 60_000...3650 * 86_400_000
+    /// Bytes the log may take.
+    package static let retentionBytes = (2 << 20)...(1 << 50)
+    /// Milliseconds ids are remembered: their keys are kept in memory.
+    package static let deduplicationMilliseconds = 0...86_400_000
+    /// Milliseconds of nothing but failure: from a minute (to try it) to a year.
+    package static let disableAfterMilliseconds = 60_000...365 * 86_400_000
+    /// Bytes of an event: the record's lengths allow more, buffers do not.
+    package static let eventBytes = (1 << 10)...(16 << 20)
+    /// Connections: file descriptors bound them earlier.
+    package static let connections = 1...10_000_000
+    /// Bytes of all pools.
+    package static let memoryBytes = (64 << 20)...(1 << 44)
+    /// Milliseconds of draining; orchestrators kill earlier than ten minutes.
+    package static let drainMilliseconds = 0...600_000
+    /// Patterns of one subscription, the same bound as for a connection's.
+    package static let subscriptionTopics = 1...64
+    /// Secrets of one subscription: each is a signature in every request.
+    package static let signingSecrets = 0...8
+    /// Bytes of an HMAC secret (Standard Webhooks: 24 to 64).
+    package static let hmacSecretBytes = 24...64
+    /// Deliveries of one subscription in flight.
+    package static let concurrency = 1...1024
+    /// Milliseconds of an attempt.
+    package static let timeoutMilliseconds = 100...300_000
+    /// Waits between attempts.
+    package static let retryDelays = 0...32
+    /// Milliseconds of one wait.
+    package static let retryDelayMilliseconds = 100...30 * 86_400_000
+    /// Requests a second, and at once.
+    package static let requests = 1...1_000_000
+    /// Further headers of a subscription.
+    package static let headers = 32
+    /// Bytes of a header's value.
+    package static let headerValueBytes = 4096
+}
