@@ -61,6 +61,19 @@ package struct JSONSyntaxError: Error, Hashable, Sendable, CustomStringConvertib
     }
 
     package var description: String { "\(location): found \(found), expected \(expected)" }
+
+    /// What is at `offset` of valid UTF-8, in words.
+    package static func words(for bytes: [UInt8], at offset: Int) -> String {
+        guard offset < bytes.count else { return "the end of the text" }
+        switch bytes[offset] {
+        case UInt8(ascii: "\n"), UInt8(ascii: "\r"): return "the end of the line"
+        case UInt8(ascii: "\t"): return "a tab"
+        case 0..<0x20, 0x7F: return "the control character 0x\(String(bytes[offset], radix: 16, uppercase: true))"
+        default:
+            let scalar = String(decoding: bytes[offset..<min(offset + 4, bytes.count)], as: UTF8.self).unicodeScalars.first
+            return "'\(scalar ?? "\u{FFFD}")'"
+        }
+    }
 }
 
 /// A number as it is spelt; what it means is the reader's decision.

@@ -235,20 +235,7 @@ struct JSONParser {
     private func failure(at place: Int? = nil, found: String? = nil, expected: String) -> JSONSyntaxError {
         let place = place ?? offset
         return JSONSyntaxError(
-            location: JSONLocation(of: place, in: bytes), found: found ?? Self.words(for: bytes, at: place),
+            location: JSONLocation(of: place, in: bytes), found: found ?? JSONSyntaxError.words(for: bytes, at: place),
             expected: expected)
-    }
-
-    /// What is at `offset` of valid UTF-8, in words.
-    static func words(for bytes: [UInt8], at offset: Int) -> String {
-        guard offset < bytes.count else { return "the end of the text" }
-        switch bytes[offset] {
-        case UInt8(ascii: "\n"), UInt8(ascii: "\r"): return "the end of the line"
-        case UInt8(ascii: "\t"): return "a tab"
-        case 0..<0x20, 0x7F: return "the control character 0x\(String(bytes[offset], radix: 16, uppercase: true))"
-        default:
-            let scalar = String(decoding: bytes[offset..<min(offset + 4, bytes.count)], as: UTF8.self).unicodeScalars.first
-            return "'\(scalar ?? "\u{FFFD}")'"
-        }
     }
 }

@@ -60,6 +60,12 @@ package struct SipHash128: Sendable {
         }
     }
 
+    /// Adds `bytes`.
+    package mutating func update(_ bytes: Span<UInt8>) {
+        // Safe: the pointer is used only within the closure.
+        unsafe bytes.withUnsafeBytes { unsafe update($0) }
+    }
+
     /// The hash of everything added; the state itself stays as it is.
     package func finished() -> DeduplicationKey {
         var state = self
