@@ -1,0 +1,151 @@
+import FanfareBase
+
+extension LogWriter {
+    /// True when a batch of `bytes` can be written to the active segment now; otherwise works towards it.
+    func makeRoom(for bytes: Int, _ time: TurnTime) -> Bool {
+        if active.fits(bytes) { return true }
+        if active.syncedBytes < active.writtenBytes {
+            syncBeforeSwitch()
+            return false
+        }
+        guard intervalSync == nil, sealing == nil else { return false }
+        guard preparation.isReady else {
+            if preparation.failureCode != nil { exhaust(time) }
+            return false
+        }
+        switchSegment()
+        return true
+    }
+
+    /// What is in the full segment must be durable before the next one has anything: then damage in a segment that has a
+    /// successor is never an unfinished write.
+    private func syncBeforeSwitch() {
+        guard intervalSync == nil, !switchSync else { return }
+        switchSync = true
+        actions.add(.switchSync, .sync(active.file))
+    }
+
+    func switchSynced(_ result: Int32) {
+        switchSync = false
+        if result < 0 { return fail("sync", active.number.fileName, -result) }
+        syncedThrough = committedThrough
+        active.syncedBytes = active.writtenBytes
+        durableCeiling = active.ceiling
+        unsyncedSince = nil
+    }
+
+    private func switchSegment() {
+        guard let segment = active.segment else { return }
+        let encoded = EncodedFooter(
+            sealing: active, segment: segment, deduplication: deduplication, identity: identity)
+        segment.fileBytes = encoded.fileBytes
+        sealing = Sealing(encoded: encoded, segment: segment, file: active.file)
+        continueSeal()
+        active = ActiveSegment(
+            number: preparation.number, fileBytes: UInt64(preparation.fileBytes), reusing: active.topics)
+        preparation.advance(identity: identity)
+    }
+
+    private func continueSeal() {
+        guard let seal = sealing else { return }
+        // Safe: Sealing keeps the memory until the completion.
+        actions.add(
+            .sealWrite,
+            unsafe .write(
+                seal.file, address: UnsafeRawPointer(seal.encoded.memory.pointer + seal.done),
+                count: seal.encoded.bytes - seal.done, offset: seal.encoded.offset + UInt64(seal.done), sync: true))
+    }
+
+    func sealWritten(_ result: Int32) {
+        guard let seal = sealing else { return }
+        if result < 0, isInterruption(-result) { return continueSeal() }
+        if result < 0 {
+            // Without space the segment stays without a footer: recovery scans it. Anything else is final.
+            guard isShortage(-result) else { return fail("seal", seal.segment.fileName, -result) }
+            return endSeal(seal)
+        }
+        sealing?.done += max(Int(result), 0)
+        if result == 0 { return fail("seal", seal.segment.fileName, inputOutputError) }
+        guard seal.done + Int(result) >= seal.encoded.bytes else { return continueSeal() }
+        let topics = seal.encoded.footer.topics
+        if topics.bytes > 0 { seal.segment.setTopicIndex(offset: topics.offset, bytes: topics.bytes) }
+        endSeal(seal)
+    }
+
+    private func endSeal(_ seal: Sealing) {
+        sealing = nil
+        actions.add(.close, .close(seal.file))
+    }
+
+    // MARK: The next segment
+
+    /// Makes the next segment ready while the current one still has room.
+    func startPreparation(_ time: TurnTime) {
+        guard stopping == .no || stopping == .draining && !canStopInPlace else { return }
+        if let retry = preparationRetry {
+            guard time.monotonic >= retry else { return }
+            preparationRetry = nil
+        } else if preparation.step != .idle {
+            return
+        }
+        actions.add(.preparation, preparation.start(fileBytes: configuration.segmentBytesEffective))
+    }
+
+    private var canStopInPlace: Bool {
+        waiting.isEmpty && open == nil && active.fits(LogLimits.blockBytes)
+    }
+
+    func preparationCompleted(_ result: Int32, _ time: TurnTime) {
+        if let next = preparation.completed(result) { return actions.add(.preparation, next) }
+        if let code = preparation.failureCode { return preparationEnded(code, time) }
+        if space == .probing, writing == nil { space = .available }
+    }
+
+    private func preparationEnded(_ code: Int32, _ time: TurnTime) {
+        guard isShortage(code) else { return fail("prepare", preparation.number.fileName, code) }
+        preparationRetry = time.monotonic.advanced(byNanoseconds: LogLimits.spaceRetryNanoseconds)
+        if space == .probing, writing == nil { exhaust(time) }
+    }
+
+    // MARK: Retention
+
+    /// Gives up the oldest segment when it is too old or all are too large: out of the catalog first, then off the disk,
+    /// the directory synced before the next one goes, so that a crash never leaves a hole in the row.
+    func startRetention(_ time: TurnTime) {
+        switch retention {
+        case .unlinking, .syncingDirectory: return
+        case .waiting(let retry): if time.monotonic < retry { return }
+        case .idle: break
+        }
+        retention = .idle
+        guard stopping == .no, segments.count > 1, segments[0] !== sealing?.segment, segments[0] !== active.segment else {
+            return
+        }
+        guard isExpired(segments[0], time.wall) else {
+            retention = .waiting(retry: time.monotonic.advanced(byMilliseconds: 60_000))
+            return
+        }
+        segments.removeFirst()
+        let segment = catalog.removeFirst()
+        retention = .unlinking
+        actions.add(.retention, .unlink(name: segment.fileName))
+    }
+
+    private func isExpired(_ segment: Segment, _ now: WallTime) -> Bool {
+        let bytes = segments.reduce(UInt64(0)) { $0 + $1.fileBytes }
+        if bytes > configuration.retentionBytes { return true }
+        return segment.newestTime.seconds &+ configuration.retentionAgeSeconds < now.seconds
+    }
+
+    func retentionCompleted(_ result: Int32, _ time: TurnTime) {
+        switch retention {
+        case .unlinking where result >= 0 || result == -2:  // ENOENT: someone else removed it.
+            retention = .syncingDirectory
+            actions.add(.retention, .syncDirectory)
+        case .syncingDirectory where result >= 0:
+            retention = .idle
+        default:
+            fail("remove an expired segment in", "the data directory", result < 0 ? -result : 0)
+        }
+    }
+}

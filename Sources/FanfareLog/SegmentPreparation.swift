@@ -1,0 +1,122 @@
+import FanfareBase
+
+/// Makes the next segment's file ready before the current one is full: made, filled with zeros, synced, named.
+///
+/// Order: the name is given only when the contents are durable, and the file is used only when the name is.
+struct SegmentPreparation {
+    enum Step: Equatable {
+        case idle
+        case opening
+        case filling(done: Int)
+        case syncing
+        case renaming
+        case syncingDirectory
+        /// An existing file is being opened.
+        case reopening
+        case ready
+        /// Its half-made file is being removed, to give the space back.
+        case closing(code: Int32)
+        case removing(code: Int32)
+        case failed(code: Int32)
+    }
+
+    private(set) var step = Step.idle
+    private(set) var number: SegmentNumber
+    private(set) var fileBytes = 0
+    private let zeros: LogMemory
+    private let header: LogMemory
+
+    init(next: SegmentNumber, identity: LogIdentity) {
+        number = next
+        zeros = LogMemory(capacity: LogLimits.fillBytes)
+        zeros.zero(0..<LogLimits.fillBytes)
+        header = LogMemory(capacity: LogLimits.blockBytes)
+        SegmentHeader.write(to: header, identity: identity, segment: next)
+    }
+
+    var file: LogFileID { LogFileID(number) }
+    var isReady: Bool { step == .ready }
+    var failureCode: Int32? { if case .failed(let code) = step { code } else { nil } }
+
+    /// Begins; gives the first action.
+    mutating func start(fileBytes: Int) -> LogAction.Kind {
+        self.fileBytes = fileBytes
+        step = .opening
+        return .open(file, name: number.preparationName, create: true)
+    }
+
+    /// Takes up a file that an earlier run prepared.
+    mutating func reopen(fileBytes: Int) -> LogAction.Kind {
+        self.fileBytes = fileBytes
+        step = .reopening
+        return .open(file, name: number.fileName, create: false)
+    }
+
+    /// After it was used: the same for the segment after it.
+    mutating func advance(identity: LogIdentity) {
+        number = number.next
+        SegmentHeader.write(to: header, identity: identity, segment: number)
+        step = .idle
+    }
+
+    /// The next action, or nil when it is ready or has failed.
+    mutating func completed(_ result: Int32) -> LogAction.Kind? {
+        if result < 0 { return failed(-result) }
+        switch step {
+        case .opening:
+            return fill(from: 0)
+        case .filling(let done):
+            return done + Int(result) < fileBytes ? fill(from: done + Int(result)) : sync()
+        case .syncing:
+            step = .renaming
+            return .rename(from: number.preparationName, to: number.fileName)
+        case .renaming:
+            step = .syncingDirectory
+            return .syncDirectory
+        case .syncingDirectory, .reopening:
+            step = .ready
+            return nil
+        case .closing(let code):
+            step = .removing(code: code)
+            return .unlink(name: number.preparationName)
+        case .removing(let code):
+            step = .failed(code: code)
+            return nil
+        case .idle, .ready, .failed:
+            invariant(false, "a preparation's completion belongs to a step in flight")
+            return nil
+        }
+    }
+
+    private mutating func fill(from done: Int) -> LogAction.Kind {
+        step = .filling(done: done)
+        if done < LogLimits.blockBytes {
+            return unsafe .write(
+                file, address: UnsafeRawPointer(header.pointer + done), count: LogLimits.blockBytes - done,
+                offset: UInt64(done), sync: false)
+        }
+        return unsafe .write(
+            file, address: UnsafeRawPointer(zeros.pointer), count: min(LogLimits.fillBytes, fileBytes - done),
+            offset: UInt64(done), sync: false)
+    }
+
+    private mutating func sync() -> LogAction.Kind {
+        step = .syncing
+        return .sync(file)
+    }
+
+    private mutating func failed(_ code: Int32) -> LogAction.Kind? {
+        switch step {
+        case .filling(let done) where isInterruption(code): return fill(from: done)
+        case .filling, .syncing, .renaming, .syncingDirectory:
+            step = .closing(code: code)
+            return .close(file)
+        case .closing(let first):
+            step = .removing(code: first)
+            return .unlink(name: number.preparationName)
+        case .removing(let first): step = .failed(code: first)
+        default: step = .failed(code: code)
+        }
+        return nil
+    }
+}

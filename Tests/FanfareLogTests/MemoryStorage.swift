@@ -1,0 +1,180 @@
+import FanfareBase
+import FanfareLog
+
+/// A data directory in memory that knows what a crash may lose: what was written but not synced, in whole or in sectors,
+/// and names that the directory was not synced for.
+final class MemoryStorage: LogStorage {
+    /// One change, for replaying a prefix of a run.
+    enum Change {
+        case create(String)
+        case write(String, offset: Int, bytes: [UInt8])
+        case sync(String)
+        case rename(String, to: String)
+        case remove(String)
+        case syncDirectory
+    }
+
+    /// What happens to changes that were not synced.
+    enum Crash {
+        case losesUnsynced
+        case keepsAll
+        case tears(seed: UInt64)
+    }
+
+    final class File {
+        var bytes: [UInt8] = []
+        var durable: [UInt8] = []
+        var pending: [(offset: Int, bytes: [UInt8])] = []
+    }
+
+    private(set) var files: [String: File] = [:]
+    private var durableFiles: [String: File] = [:]
+    private var pendingNames: [[String: File]] = []
+    private(set) var changes: [Change] = []
+    /// Errors to throw, by the number of changes made before.
+    var failures: [Int: Int32] = [:]
+    var isLocked = false
+    /// Keep a list of changes for `replaying`.
+    var records = false
+    private var changeCount = 0
+
+    func lock() throws(LogError) { if isLocked { throw .locked } }
+
+    func list() throws(LogError) -> [String] { Array(files.keys) }
+
+    func size(of name: String) throws(LogError) -> UInt64 { UInt64(try file(name, "look at").bytes.count) }
+
+    func read(_ name: String, at offset: UInt64, into target: UnsafeMutableRawBufferPointer) throws(LogError) -> Int {
+        let bytes = try file(name, "read").bytes
+        guard Int(offset) < bytes.count else { return 0 }
+        let count = min(bytes.count - Int(offset), target.count)
+        unsafe bytes.withUnsafeBytes { source in
+            unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[Int(offset)..<Int(offset) + count]))
+        }
+        return count
+    }
+
+    func create(_ name: String) throws(LogError) { try apply(.create(name)) }
+
+    func write(_ name: String, at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(LogError) {
+        try apply(.write(name, offset: Int(offset), bytes: unsafe [UInt8](bytes)))
+    }
+
+    func sync(_ name: String) throws(LogError) { try apply(.sync(name)) }
+    func rename(_ name: String, to newName: String) throws(LogError) { try apply(.rename(name, to: newName)) }
+    func remove(_ name: String) throws(LogError) { try apply(.remove(name)) }
+    func syncDirectory() throws(LogError) { try apply(.syncDirectory) }
+
+    func apply(_ change: Change) throws(LogError) {
+        if let code = failures[changeCount] { throw .system(operation: "change", file: "", code: code) }
+        changeCount += 1
+        if records { changes.append(change) }
+        switch change {
+        case .create(let name):
+            files[name] = File()
+            pendingNames.append(files)
+        case .write(let name, let offset, let bytes):
+            let file = try file(name, "write")
+            Self.put(bytes, at: offset, in: &file.bytes)
+            file.pending.append((offset, bytes))
+        case .sync(let name):
+            let file = try file(name, "sync")
+            file.durable = file.bytes
+            file.pending = []
+        case .rename(let name, let newName):
+            files[newName] = try file(name, "rename")
+            files[name] = nil
+            pendingNames.append(files)
+        case .remove(let name):
+            _ = try file(name, "remove")
+            files[name] = nil
+            pendingNames.append(files)
+        case .syncDirectory:
+            durableFiles = files
+            pendingNames = []
+        }
+    }
+
+    /// A new directory with the first `count` changes of `changes` made.
+    static func replaying(_ changes: ArraySlice<Change>) throws(LogError) -> MemoryStorage {
+        let storage = MemoryStorage()
+        for change in changes { try storage.apply(change) }
+        return storage
+    }
+
+    /// What the next start finds.
+    func crashed(_ crash: Crash) -> MemoryStorage {
+        var random = SplitMix64(state: 0)
+        var names = files
+        switch crash {
+        case .keepsAll: break
+        case .losesUnsynced: names = durableFiles
+        case .tears(let seed):
+            random = SplitMix64(state: seed)
+            let kept = Int(random.next() % UInt64(pendingNames.count + 1))
+            names = kept == 0 ? durableFiles : pendingNames[kept - 1]
+        }
+        let next = MemoryStorage()
+        for (name, file) in names.sorted(by: { $0.key < $1.key }) {
+            let copy = File()
+            copy.bytes = Self.contents(of: file, after: crash, &random)
+            copy.durable = copy.bytes
+            next.files[name] = copy
+        }
+        next.durableFiles = next.files
+        return next
+    }
+
+    /// Changes bytes behind everyone's back.
+    func damage(_ name: String, at offset: Int, _ change: (inout UInt8) -> Void = { $0 ^= 0x40 }) {
+        guard let file = files[name] else { return }
+        change(&file.bytes[offset])
+        file.durable = file.bytes
+    }
+
+    func cut(_ name: String, to count: Int) {
+        guard let file = files[name] else { return }
+        file.bytes = Array(file.bytes.prefix(count))
+        file.durable = file.bytes
+    }
+
+    private static func contents(of file: File, after crash: Crash, _ random: inout SplitMix64) -> [UInt8] {
+        switch crash {
+        case .keepsAll: return file.bytes
+        case .losesUnsynced: return file.durable
+        case .tears:
+            var bytes = file.durable
+            for write in file.pending {
+                for start in stride(from: 0, to: write.bytes.count, by: 512) where random.next() & 1 == 0 {
+                    put(Array(write.bytes[start..<min(start + 512, write.bytes.count)]), at: write.offset + start, in: &bytes)
+                }
+            }
+            return bytes
+        }
+    }
+
+    private static func put(_ new: [UInt8], at offset: Int, in bytes: inout [UInt8]) {
+        if bytes.count < offset + new.count {
+            bytes.append(contentsOf: repeatElement(0, count: offset + new.count - bytes.count))
+        }
+        bytes.replaceSubrange(offset..<offset + new.count, with: new)
+    }
+
+    private func file(_ name: String, _ operation: String) throws(LogError) -> File {
+        guard let file = files[name] else { throw .system(operation: operation, file: name, code: 2) }
+        return file
+    }
+}
+
+/// A small generator with a printable seed.
+struct SplitMix64: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+        return value ^ (value >> 31)
+    }
+}
