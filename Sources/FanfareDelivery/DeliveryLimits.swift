@@ -33,3 +33,32 @@ package enum DeliveryLimits {
     /// visits. A collision costs one walk.
     static let memoisedGathers = 64
 }
+
+/// The limits of one webhook subscription's schedule.
+package enum WebhookLimits {
+    /// Deliveries that wait for a retry or are in one. At it the subscription takes no new events: its cursor waits in the
+    /// log, which is backpressure without loss. 24 bytes each.
+    package static let outstandingRetries = 10_000
+    /// Attempts in flight of one subscription, whatever its definition says.
+    package static let concurrencyMax = 1_024
+    /// Steps of a retry schedule. More are refused.
+    package static let retryDelays = 32
+    /// The longest `Retry-After` that is honoured, in seconds: 24 hours. A longer one counts as this.
+    package static let retryAfterSeconds: UInt64 = 86_400
+    /// Failures in a row, whatever the event, after which the breaker opens.
+    package static let breakerFailures = 5
+    /// How long an opened breaker waits for its first probe, in nanoseconds; it doubles with each failed probe.
+    static let breakerPauseNanoseconds = 2_000_000_000
+    /// The longest wait between two probes, in nanoseconds: 5 minutes.
+    static let breakerPauseNanosecondsMax = 300_000_000_000
+    /// The pause after a 429, 502, 503 or 504 without `Retry-After`, in nanoseconds; it doubles while they go on.
+    static let throttlePauseNanoseconds = 1_000_000_000
+    /// The longest such pause, in nanoseconds: one minute.
+    static let throttlePauseNanosecondsMax = 60_000_000_000
+    /// Attempts in flight that an endpoint not yet known gets; doubled by each round of successes.
+    static let windowInitial = 8
+    /// An endpoint is slow when its smoothed latency exceeds its best by this factor and by `windowSlackNanoseconds`.
+    static let windowSlownessFactor = 4
+    /// Latency above the best that is never called slow, in nanoseconds: 50 ms.
+    static let windowSlackNanoseconds = 50_000_000
+}

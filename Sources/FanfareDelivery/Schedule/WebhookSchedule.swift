@@ -1,0 +1,267 @@
+import FanfareBase
+
+/// What a subscription's definition says about when to deliver.
+package struct WebhookScheduleOptions: Equatable, Sendable {
+    /// In which order.
+    package enum Order: Sendable {
+        /// Up to `concurrency` at once.
+        case none
+        /// One at a time, in sequence; a failing one holds the rest until its schedule ends.
+        case all
+    }
+
+    /// When a failed delivery is tried again.
+    package var retry = RetryPolicy()
+    /// In which order.
+    package var order = Order.none
+    /// Attempts in flight, at most `WebhookLimits.concurrencyMax`.
+    package var concurrency = 64
+    /// Attempts a second.
+    package var rateLimit: RateLimit?
+    /// Nothing but failure for so many nanoseconds disables: 5 days.
+    package var disableAfterNanoseconds: UInt64 = 5 * 86_400 * 1_000_000_000
+
+    /// The contract's defaults.
+    package init() {}
+}
+
+/// One try of one delivery.
+package struct WebhookAttempt: Equatable, Sendable {
+    /// The event.
+    package var sequence: SequenceNumber
+    /// From 1.
+    package var number: Int
+
+    /// Attempt `number` to deliver `sequence`.
+    package init(sequence: SequenceNumber, number: Int) {
+        self.sequence = sequence
+        self.number = number
+    }
+}
+
+/// What a subscription would do next.
+package enum WebhookStep: Equatable, Sendable {
+    /// Make this attempt; it is in flight from now on.
+    case attempt(WebhookAttempt)
+    /// There is room: find the first matching event above `cursor` and `take` it, or `pass` to the head if there is none.
+    case takeNext
+    /// Nothing now; ask again when an answer comes, and at `deadline`.
+    case wait
+}
+
+/// When and in which order one subscription's events are attempted: a state machine without clock, socket or journal.
+///
+/// Invariants: every matching event at or below `taken` was delivered, is a dead letter, is `open` (its first attempt in
+/// flight, or to be made again) or has a retry; an event is in flight or waiting at most once; retries never exceed
+/// `WebhookLimits.outstandingRetries`, since at that number nothing new is taken.
+package struct WebhookSchedule {
+    private struct InFlight {
+        var attempt: WebhookAttempt
+        var started: MonotonicTime
+    }
+
+    /// The definition; a replaced one counts from the next decision on.
+    package private(set) var options: WebhookScheduleOptions
+    /// Every matching event up to here has been taken.
+    package private(set) var taken: SequenceNumber
+    /// Why there are no attempts; nil when there are.
+    package private(set) var disabled: WebhookDisabled?
+    /// How the endpoint has been doing.
+    package private(set) var health: WebhookHealth
+
+    /// Taken events whose first attempt is undecided, ascending; at most the window.
+    private var open: [SequenceNumber]
+    private var inFlight: [InFlight] = []
+    private var waiting = RetryQueue()
+    /// Retries waiting or in flight.
+    private var retries = 0
+    private var pace: EndpointPace
+    private var isCursorChanged = false
+
+    /// A subscription as the journal left it, or a new one that begins after `cursor.low`.
+    ///
+    /// What was in flight is due at once. A retry waits at most a day, or twice the schedule's longest delay, whatever the
+    /// wall clock did meanwhile.
+    package init(
+        _ options: WebhookScheduleOptions, cursor: WebhookCursor, retries: [WebhookRetry] = [],
+        disabled: WebhookDisabled? = nil, health: WebhookHealth = WebhookHealth(), now: TurnTime
+    ) {
+        self.options = options
+        self.disabled = disabled
+        self.health = health
+        taken = cursor.taken
+        open = cursor.open
+        pace = EndpointPace(concurrency: Self.concurrency(options), rateLimit: options.rateLimit)
+        for sequence in open { waiting.insert(.init(due: now.monotonic, sequence: sequence, attempt: 1)) }
+        for retry in retries { restore(retry, now) }
+    }
+
+    /// Takes over a replaced definition. Cursor, retries and what is in flight stay; the endpoint is judged anew.
+    package mutating func replace(_ options: WebhookScheduleOptions) {
+        self.options = options
+        pace = EndpointPace(concurrency: Self.concurrency(options), rateLimit: options.rateLimit)
+    }
+
+    /// How far it has come, for the journal.
+    package var cursor: WebhookCursor { WebhookCursor(taken: taken, open: open) }
+
+    /// The cursor when it has changed since the last call, to be journalled after the verdicts given so far.
+    package mutating func takeChangedCursor() -> WebhookCursor? {
+        guard isCursorChanged else { return nil }
+        isCursorChanged = false
+        return cursor
+    }
+
+    /// Attempts in flight.
+    package var inFlightCount: Int { inFlight.count }
+    /// Deliveries that failed and are to be tried again, those in flight included.
+    package var retryCount: Int { retries }
+    /// Whether the breaker holds back deliveries.
+    package var isBreakerOpen: Bool { pace.isBreakerOpen }
+    /// Attempts the endpoint is given at once, by how it has answered.
+    package var windowSize: Int { pace.windowSize }
+
+    /// What to do now. Asked again until it says `wait`, or `takeNext` finds nothing.
+    package mutating func next(now: MonotonicTime) -> WebhookStep {
+        guard disabled == nil, let from = pace.permitsFrom(inFlight: inFlight.count), from <= now else { return .wait }
+        if options.order == .all, !inFlight.isEmpty { return .wait }
+        if let first = waiting.first, first.due <= now {
+            let entry = waiting.removeFirst()
+            return .attempt(start(WebhookAttempt(sequence: entry.sequence, number: entry.attempt), now))
+        }
+        return mayTake ? .takeNext : .wait
+    }
+
+    /// The next matching event, found after `next` said `takeNext`. Its first attempt is in flight from now on.
+    package mutating func take(_ sequence: SequenceNumber, now: MonotonicTime) -> WebhookAttempt {
+        invariant(sequence > taken, "events are taken once, in sequence order")
+        taken = sequence
+        open.append(sequence)
+        isCursorChanged = true
+        return start(WebhookAttempt(sequence: sequence, number: 1), now)
+    }
+
+    /// Nothing up to `sequence` matches (or it was reported as a gap): the cursor passes it.
+    package mutating func pass(to sequence: SequenceNumber) {
+        guard sequence > taken else { return }
+        taken = sequence
+        isCursorChanged = true
+    }
+
+    /// When `next` is to be asked again even if no answer and no event has come: nil when only those help.
+    package func deadline(now: MonotonicTime) -> MonotonicTime? {
+        guard disabled == nil, let from = pace.permitsFrom(inFlight: inFlight.count) else { return nil }
+        if options.order == .all, !inFlight.isEmpty { return nil }
+        if mayTake, from > now { return from }
+        return waiting.first.map { max($0.due, from) }
+    }
+
+    /// Takes the outcome of an attempt in flight. `random` is any 64 bits, for the jitter.
+    package mutating func finished(
+        _ sequence: SequenceNumber, _ outcome: WebhookOutcome, now: TurnTime, random: UInt64
+    ) -> WebhookVerdict {
+        guard let place = inFlight.firstIndex(where: { $0.attempt.sequence == sequence }) else {
+            invariantBroken("only what is in flight finishes")
+        }
+        let entry = inFlight.remove(at: place)
+        let number = entry.attempt.number
+        var verdict = WebhookVerdict(sequence: sequence, attempt: number, result: .delivered)
+        switch outcome {
+        case .delivered:
+            pace.succeeded(latencyNanoseconds: now.monotonic.nanoseconds(since: entry.started))
+            verdict.health = health.succeeded()
+            settle(entry.attempt)
+        case .notMade:
+            pace.returned(now: now.monotonic)
+            waiting.insert(.init(due: now.monotonic, sequence: sequence, attempt: number))
+            verdict.result = .notMade
+        case .gone:
+            settle(entry.attempt)
+            verdict.result = .retry(schedule(sequence, attempt: max(number, 2), after: 0, now))
+            verdict.health = .disabled(.gone)
+        case .failed(let failure, let retryAfterSeconds):
+            pace.failed(failure, retryAfterSeconds: retryAfterSeconds, now: now.monotonic)
+            verdict.health = health.failed(now: now.wall, disableAfter: options.disableAfterNanoseconds)
+            settle(entry.attempt)
+            verdict.result = failed(entry.attempt, failure, now, random)
+        }
+        if case .disabled(let reason) = verdict.health { disabled = reason }
+        return verdict
+    }
+
+    /// Makes no more attempts until `enable`; what is in flight finishes.
+    package mutating func disable(_ reason: WebhookDisabled) { disabled = reason }
+
+    /// Makes attempts again: what waits is due as it was, the endpoint is judged anew.
+    package mutating func enable() {
+        disabled = nil
+        health = WebhookHealth()
+        pace = EndpointPace(concurrency: Self.concurrency(options), rateLimit: options.rateLimit)
+    }
+
+    /// The log has removed everything up to `sequence`: what waits there can no longer be delivered and is given up on
+    /// (kind `expired`). What is in flight finishes. Ascending.
+    package mutating func expire(through sequence: SequenceNumber) -> [WebhookAttempt] {
+        let gone = waiting.remove { $0.sequence <= sequence }.map {
+            WebhookAttempt(sequence: $0.sequence, number: $0.attempt)
+        }
+        for attempt in gone { settle(attempt) }
+        return gone.sorted { $0.sequence < $1.sequence }
+    }
+
+    private var mayTake: Bool {
+        options.order == .all ? waiting.entries.isEmpty : retries < WebhookLimits.outstandingRetries
+    }
+
+    private static func concurrency(_ options: WebhookScheduleOptions) -> Int {
+        options.order == .all ? 1 : options.concurrency
+    }
+
+    private mutating func start(_ attempt: WebhookAttempt, _ now: MonotonicTime) -> WebhookAttempt {
+        pace.started(now: now)
+        inFlight.append(InFlight(attempt: attempt, started: now))
+        return attempt
+    }
+
+    /// The attempt is decided: it is no longer open, or no longer a retry.
+    private mutating func settle(_ attempt: WebhookAttempt) {
+        if attempt.number > 1 {
+            retries -= 1
+            return
+        }
+        guard let place = open.firstIndex(of: attempt.sequence) else { invariantBroken("a first attempt is open") }
+        open.remove(at: place)
+        isCursorChanged = true
+    }
+
+    private mutating func failed(
+        _ attempt: WebhookAttempt, _ failure: WebhookFailure, _ now: TurnTime, _ random: UInt64
+    ) -> WebhookVerdict.Result {
+        guard let delay = options.retry.delay(afterAttempt: attempt.number, random: random) else {
+            return .deadLetter(failure)
+        }
+        let pause = Int(pace.notBefore.nanoseconds(since: now.monotonic))
+        return .retry(schedule(attempt.sequence, attempt: attempt.number + 1, after: max(delay, pause), now))
+    }
+
+    private mutating func schedule(
+        _ sequence: SequenceNumber, attempt: Int, after nanoseconds: Int, _ now: TurnTime
+    ) -> WebhookRetry {
+        retries += 1
+        waiting.insert(
+            .init(due: now.monotonic.advanced(byNanoseconds: nanoseconds), sequence: sequence, attempt: attempt))
+        let due = WallTime(nanoseconds: now.wall.nanoseconds + UInt64(nanoseconds))
+        return WebhookRetry(sequence: sequence, attempt: attempt, due: due)
+    }
+
+    private mutating func restore(_ retry: WebhookRetry, _ now: TurnTime) {
+        let wait = retry.due > now.wall ? retry.due.nanoseconds - now.wall.nanoseconds : 0
+        let longest = UInt64(options.retry.delays.max() ?? 0) * 2
+        let bounded = Int(min(wait, max(longest, WebhookLimits.retryAfterSeconds * 1_000_000_000)))
+        retries += 1
+        waiting.insert(
+            .init(
+                due: now.monotonic.advanced(byNanoseconds: bounded), sequence: retry.sequence,
+                attempt: max(2, retry.attempt)))
+    }
+}

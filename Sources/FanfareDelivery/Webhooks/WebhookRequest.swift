@@ -1,0 +1,112 @@
+import FanfareBase
+
+/// Makes the requests of one subscription: what never changes is laid out once, the rest is appended per attempt.
+///
+/// HTTP/1.1 only for now; the place for HTTP/2 is beside `append`, with the same content and signature.
+package struct WebhookRequest {
+    /// Where requests go and what they carry beside the event.
+    package struct Options: Sendable {
+        /// Path and query, beginning with `/`.
+        package var target: String
+        /// Host and, unless it is the scheme's own, port.
+        package var host: String
+        /// `user-agent: fanfare/VERSION`.
+        package var version: String
+        /// How the event becomes a body.
+        package var contentMode: WebhookContentMode
+        /// Configured headers, in their order.
+        package var headers: [(name: String, value: String)]
+
+        /// Options.
+        package init(
+            target: String, host: String, version: String, contentMode: WebhookContentMode = .structured,
+            headers: [(name: String, value: String)] = []
+        ) {
+            self.target = target
+            self.host = host
+            self.version = version
+            self.contentMode = contentMode
+            self.headers = headers
+        }
+    }
+
+    /// What one attempt is about.
+    package struct Attempt: Sendable {
+        /// The event's `webhook-id`.
+        package var id: WebhookID
+        /// When the attempt is made.
+        package var time: WallTime
+        /// From 1.
+        package var number: Int
+
+        /// Attempt `number` to deliver `id`, at `time`.
+        package init(id: WebhookID, time: WallTime, number: Int) {
+            self.id = id
+            self.time = time
+            self.number = number
+        }
+    }
+
+    private let head: [UInt8]
+    private let contentMode: WebhookContentMode
+    private let signer: WebhookSigner
+    private var signed: [UInt8] = []
+    private var body: [UInt8] = []
+
+    /// The requests of a subscription, signed by `signer`. Refuses headers that would frame, route or forge.
+    package init(_ options: Options, signer: WebhookSigner) throws(WebhookRequestError) {
+        guard options.target.hasPrefix("/"), WebhookHeaders.isVisible(options.target) else { throw .invalidTarget }
+        guard WebhookHeaders.isVisible(options.host) else { throw .invalidHost }
+        var head: [UInt8] = []
+        head += "POST \(options.target) HTTP/1.1\r\nhost: \(options.host)\r\n".utf8
+        head += "user-agent: fanfare/\(options.version)\r\n".utf8
+        for (name, value) in options.headers { try WebhookHeaders.append(name, value, to: &head) }
+        self.head = head
+        self.signer = signer
+        contentMode = options.contentMode
+    }
+
+    /// Appends the request of one attempt to `request`. Allocates nothing once its buffers have grown.
+    package mutating func append(
+        _ record: EventRecord, _ attempt: Attempt, to request: inout [UInt8]
+    ) throws(WebhookRequestError) {
+        body.removeAll(keepingCapacity: true)
+        guard WebhookContent.appendBody(record, contentMode, to: &body) else { throw .undecodableData }
+        request += head
+        WebhookContent.appendHeaders(record, contentMode, to: &request)
+        request.append("content-length: ")
+        request.append(decimal: UInt64(body.count))
+        request.append("\r\nfanfare-attempt: ")
+        request.append(decimal: UInt64(attempt.number))
+        unsafe appendTrace(record.traceParent, to: &request)
+        let signature = appendIdentity(attempt, to: &request)
+        request.append("\r\n\r\n")
+        request += body
+        signer.sign(signed, body, &request, at: signature)
+    }
+
+    /// Appends the `webhook-*` headers with room for the signature; where that room is.
+    private mutating func appendIdentity(_ attempt: Attempt, to request: inout [UInt8]) -> Int {
+        signed.removeAll(keepingCapacity: true)
+        attempt.id.append(to: &signed)
+        request.append("\r\nwebhook-id: ")
+        request += signed
+        signed.append(UInt8(ascii: "."))
+        let timestamp = signed.count
+        signed.append(decimal: attempt.time.seconds)
+        request.append("\r\nwebhook-timestamp: ")
+        request += signed[timestamp...]
+        signed.append(UInt8(ascii: "."))
+        request.append("\r\nwebhook-signature: ")
+        let offset = request.count
+        for _ in 0..<signer.textBytes { request.append(UInt8(ascii: " ")) }
+        return offset
+    }
+
+    /// Passes the publisher's trace context on, unless it holds anything that could end the line.
+    private func appendTrace(_ traceParent: UnsafeRawBufferPointer, to request: inout [UInt8]) {
+        guard unsafe !traceParent.isEmpty, unsafe traceParent.allSatisfy({ (0x21...0x7E).contains($0) }) else { return }
+        request.append("\r\ntraceparent: ")
+        unsafe request.append(contentsOf: traceParent)
+    }
+}
