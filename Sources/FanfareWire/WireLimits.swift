@@ -4,8 +4,8 @@ package enum WireLimits {
     /// of ours needs more than a token, a trace and a few patterns. A longer request head is 431; a longer response
     /// head fails the exchange.
     package static let headBytesMax = 32 * 1024
-    /// Bytes of a request target. 64 patterns of common length fit. A longer one is 414.
-    package static let targetBytesMax = 16 * 1024
+    /// Bytes of a request line: method, target, version and line end. 64 patterns of common length fit. A longer one is 414.
+    package static let requestLineBytesMax = 16 * 1024
     /// Bytes of a method name. The longest registered one has 17. A longer one is 400.
     package static let methodBytesMax = 32
     /// Header lines in one head. Bounds the work of one lookup that has to walk. More are 431.

@@ -36,7 +36,7 @@ enum SeenHTTP: Equatable {
 func pieces(_ bytes: [UInt8], cuts: [Int]) -> [[UInt8]] {
     var result: [[UInt8]] = []
     var start = 0
-    for cut in cuts + [bytes.count] where cut > start {
+    for cut in cuts.map({ min($0, bytes.count) }) + [bytes.count] where cut > start {
         result.append(Array(bytes[start..<cut]))
         start = cut
     }

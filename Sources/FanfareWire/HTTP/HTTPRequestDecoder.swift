@@ -117,6 +117,10 @@ package struct HTTPRequestDecoder: ~Copyable {
         phase = .idle
     }
 
+    private var scanner: HTTPHeadScanner {
+        HTTPHeadScanner(headBytesMax: limits.headBytesMax, firstLineBytesMax: WireLimits.requestLineBytesMax)
+    }
+
     /// Looks at a request's first byte, so that what cannot be HTTP is refused at once; true when it was part of a
     /// tolerated empty line.
     private mutating func beginRequest(_ input: inout ByteView) throws(HTTPDecodeError) -> Bool {
@@ -135,11 +139,10 @@ package struct HTTPRequestDecoder: ~Copyable {
 
     /// The common case: the head, and mostly the body too, lie whole in `input`.
     private mutating func decodeWholeHead(_ input: inout ByteView) throws(HTTPDecodeError) -> HTTPRequestEvent? {
-        guard let bytes = try HTTPHeadScanner.headBytes(in: input) else {
+        guard let bytes = try scanner.headBytes(in: input) else {
             phase = .head
             return try decodeKeptHead(&input)
         }
-        guard bytes <= limits.headBytesMax else { throw headTooLong(input) }
         let head = input.slice(0..<bytes)
         var (request, framing) = try HTTPRequestHead.parse(head, headersMax: limits.headersMax)
         if case .length(let length) = framing, length <= input.count - bytes {
@@ -154,21 +157,9 @@ package struct HTTPRequestDecoder: ~Copyable {
     }
 
     private mutating func decodeKeptHead(_ input: inout ByteView) throws(HTTPDecodeError) -> HTTPRequestEvent? {
-        let complete: Bool
-        do throws(HTTPDecodeError) {
-            complete = try HTTPHeadScanner.collect(&input, into: &kept, bytesMax: limits.headBytesMax)
-        } catch .headTooLong {
-            throw headTooLong(kept.isEmpty ? input : kept.view)
-        }
-        guard complete else { return nil }
+        guard try scanner.collect(&input, into: &kept) else { return nil }
         let (request, framing) = try HTTPRequestHead.parse(kept.view, headersMax: limits.headersMax)
         return try beginBody(request, framing, &input)
-    }
-
-    /// A head that is too long because of its target is 414, else 431.
-    private func headTooLong(_ head: ByteView) -> HTTPDecodeError {
-        let line = head.firstIndex(of: ASCII.lineFeed) ?? head.count
-        return line > WireLimits.targetBytesMax ? .targetTooLong : .headTooLong
     }
 
     /// The head is in `kept`, and `input` begins with the body, which is not complete yet unless it is empty.

@@ -75,7 +75,6 @@ private struct RequestLine {
         guard let targetEnd = line.firstIndex(of: UInt8(ascii: " "), from: methodEnd + 1) else { throw .requestLine }
         target = line.slice(methodEnd + 1..<targetEnd)
         minorVersion = try Self.version(line.slice(from: targetEnd + 1), methodName, target)
-        guard target.count <= WireLimits.targetBytesMax else { throw .targetTooLong }
         (authority, path, query) = try Self.split(target, methodName)
     }
 

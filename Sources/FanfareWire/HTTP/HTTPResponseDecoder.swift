@@ -151,6 +151,10 @@ package struct HTTPResponseDecoder: ~Copyable {
         phase = .head
     }
 
+    private var scanner: HTTPHeadScanner {
+        HTTPHeadScanner(headBytesMax: headBytesMax, firstLineBytesMax: headBytesMax)
+    }
+
     private mutating func forgetStreamedHead() {
         kept.release()
         headBytes = 0
@@ -159,12 +163,11 @@ package struct HTTPResponseDecoder: ~Copyable {
     private mutating func decodeHead(_ input: inout ByteView) throws(HTTPDecodeError) -> HTTPResponseEvent? {
         if kept.isEmpty {
             statusSeen = nil
-            if let bytes = try HTTPHeadScanner.headBytes(in: input) {
-                guard bytes <= headBytesMax else { throw .headTooLong }
+            if let bytes = try scanner.headBytes(in: input) {
                 return try beginResponse(input.take(bytes), inPlace: true, &input)
             }
         }
-        guard try HTTPHeadScanner.collect(&input, into: &kept, bytesMax: headBytesMax) else { return nil }
+        guard try scanner.collect(&input, into: &kept) else { return nil }
         return try beginResponse(kept.view, inPlace: false, &input)
     }
 
