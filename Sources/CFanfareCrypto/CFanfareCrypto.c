@@ -92,7 +92,9 @@ static int set_ticket_key(SSL *session, unsigned char *name, unsigned char *iv, 
     };
     if (EVP_MAC_CTX_set_params(mac, parameters) != 1) return -1;
     if (EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->encryption, iv, encrypting) != 1) return -1;
-    return index == 0 ? 1 : 2;  // 2: good, but make a new one with the newest key
+    // 2 also sends a new ticket: with TLS 1.3 always, whose clients use each once (RFC 8446, appendix C.4); with TLS 1.2
+    // when the key is no longer the newest.
+    return index > 0 || SSL_version(session) == TLS1_3_VERSION ? 2 : 1;
 }
 
 static const unsigned char http11[] = "\x08http/1.1";

@@ -10,6 +10,10 @@ import FanfareBase
     /// Which side its sessions are.
     package let isServer: Bool
 
+    /// Records a session seals before it changes its key: AES-GCM is safe for 2^24.5 full-sized ones (RFC 8446, section
+    /// 5.5), and OpenSSL does not count them. Sessions with TLS 1.2 go on with their key.
+    package var recordsPerKeyMax: UInt32 = 1 << 23
+
     let handle: OpaquePointer
     let shared: UnsafeMutablePointer<fanfare_tls_shared>
     /// A session of this context is handing plaintext from `shared.received` to its caller.
@@ -51,6 +55,9 @@ import FanfareBase
         }
         unsafe shared.pointee.ticket_key_count = keys.keys.count
     }
+
+    /// From now on sessions refuse TLS 1.3: what a peer that knows nothing newer is like.
+    package func limitToTLS12() { unsafe fanfare_tls_context_limit_to_tls12(handle) }
 
     private init(isServer: Bool) throws(TLSError) {
         let shared = UnsafeMutablePointer<fanfare_tls_shared>.allocate(capacity: 1)

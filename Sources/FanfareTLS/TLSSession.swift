@@ -26,6 +26,8 @@ import FanfareBase
     package private(set) var phase = Phase.handshaking
     /// The peer sent close_notify: it sends nothing more, but may still receive.
     package private(set) var isClosedByPeer = false
+    /// We sent close_notify: nothing more can be sealed, but data may still be received.
+    package private(set) var isClosed = false
     /// Keys are agreed on and nothing has failed.
     package var isEstablished: Bool { phase == .established }
 
@@ -33,6 +35,8 @@ import FanfareBase
     private let handle: OpaquePointer
     // Empty on the server's side.
     private let serverName: String
+    // Sealed since the last change of our key.
+    private var recordsOfKey: UInt32 = 0
     private var resumption: TLSResumption?
 
     /// The accepting side of a new connection: wait for the client's bytes.
@@ -75,7 +79,12 @@ import FanfareBase
         }
     }
 
-    deinit { unsafe SSL_free(handle) }
+    deinit {
+        // A connection cut short says nothing about keys: its session stays resumable (RFC 5246, section 7.2.1), which
+        // OpenSSL does only for those that look closed. After an error it does not.
+        if phase != .failed { unsafe SSL_set_shutdown(handle, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN) }
+        unsafe SSL_free(handle)
+    }
 
     /// Appends the client's first message to `output`. Once, before anything else.
     package func startHandshake(output: inout [UInt8]) throws(TLSError) {
@@ -120,15 +129,17 @@ import FanfareBase
         if !isClosedByPeer { throw .truncated }
     }
 
-    /// Encrypts `plaintext` as one record into `target` and returns its bytes; 0 when the session has failed, now or
-    /// before. Empty plaintext makes no record and returns 0. Allocates nothing of ours.
+    /// Encrypts `plaintext` as one record into `target` and returns its bytes; 0 when the session has failed (now or
+    /// before) or `isClosed`. Empty plaintext makes no record and returns 0. Allocates nothing of ours.
     ///
     /// - Precondition: established, at most `recordPlaintextBytesMax` bytes, and `target` has room for `sealedBytesMax`.
     package func seal(_ plaintext: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> Int {
         invariant(phase != .handshaking, "data is sealed after the handshake")
         invariant(plaintext.count <= Self.recordPlaintextBytesMax, "one record is sealed at a time")
         invariant(target.count >= Self.sealedBytesMax(plaintext.count), "a sealed record fits its target")
-        guard phase == .established, plaintext.count > 0 else { return 0 }
+        guard phase == .established, !isClosed, plaintext.count > 0 else { return 0 }
+        recordsOfKey += 1
+        if recordsOfKey > context.recordsPerKeyMax { changeKey() }
         let count = unsafe fanfare_tls_seal(
             handle, context.shared, plaintext.baseAddress, plaintext.count, target.baseAddress, target.count)
         if count == 0 { _ = fail() }
@@ -156,9 +167,10 @@ import FanfareBase
         plaintextBytes + sealedOverheadBytesMax
     }
 
-    /// Appends close_notify to `output`: nothing can be sealed afterwards. Nothing is appended unless established.
+    /// Appends close_notify to `output`: nothing can be sealed afterwards. Nothing is appended unless established, nor twice.
     package func close(output: inout [UInt8]) {
-        guard phase == .established else { return }
+        guard phase == .established, !isClosed else { return }
+        isClosed = true
         unsafe SSL_shutdown(handle)
         takeFlight(into: &output)
         ERR_clear_error()
@@ -217,6 +229,13 @@ extension TLSSession {
         }
         if let code = failure.alertReceived { return .alertReceived(code: code, words: failure.words) }
         return .protocolFailure(failure.words)
+    }
+
+    /// Makes the next record be preceded by a key update. TLS 1.2 has none: its explicit nonces last longer.
+    private func changeKey() {
+        recordsOfKey = 0
+        unsafe SSL_key_update(handle, SSL_KEY_UPDATE_NOT_REQUESTED)
+        ERR_clear_error()
     }
 
     /// Moves what OpenSSL wants to send to the caller's bytes.

@@ -77,6 +77,11 @@ X509_STORE *fanfare_tls_trust_system(void);
 // Peers of `context` must show a certificate issued by `trust`, or any (null).
 void fanfare_tls_context_trust(SSL_CTX *context, X509_STORE *trust);
 
+// Makes `context` know nothing newer than TLS 1.2.
+static inline void fanfare_tls_context_limit_to_tls12(SSL_CTX *context) {
+    SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION);
+}
+
 // The reason codes Swift cannot import from their macros.
 enum {
     fanfare_tls_reason_http_request = SSL_R_HTTP_REQUEST,
