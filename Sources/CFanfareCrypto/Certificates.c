@@ -71,6 +71,8 @@ static bool fill(X509 *certificate, X509 *issuer, const fanfare_certificate_requ
            X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, name, -1, -1, 0) == 1 &&
            X509_set_issuer_name(certificate, X509_get_subject_name(issuer)) == 1 &&
            add_extension(certificate, issuer, NID_subject_key_identifier, "hash") &&
+           (issuer == certificate ||
+            add_extension(certificate, issuer, NID_authority_key_identifier, "keyid:always")) &&
            add_extension(certificate, issuer, NID_basic_constraints,
                          request->authority ? "critical,CA:TRUE" : "critical,CA:FALSE") &&
            add_key_usage(certificate, issuer, request) &&

@@ -1,7 +1,8 @@
 import CFanfareCrypto
 import FanfareBase
 
-/// The oldest entry of OpenSSL's error queue of this thread, which is the cause; reading it empties the queue.
+/// The newest entry of OpenSSL's error queue of this thread, which is the one closest to what we asked for (older ones
+/// are from deeper inside); reading it empties the queue.
 struct OpenSSLFailure {
     /// SSL_R_… of libssl, or another library's; 0 when there was no entry.
     let reason: Int32
@@ -9,7 +10,7 @@ struct OpenSSLFailure {
     let words: String
 
     init() {
-        let code = ERR_get_error()
+        let code = ERR_peek_last_error()
         reason = ERR_GET_REASON(code)
         // Safe: the words are in OpenSSL's static tables.
         words = unsafe ERR_reason_error_string(code).map { unsafe String(cString: $0) } ?? "no reason given"
@@ -29,7 +30,7 @@ extension TLSUntrusted {
     init(code: Int, expected: String) {
         switch Int32(truncatingIfNeeded: code) {
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
-            X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+            X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, X509_V_ERR_CERT_SIGNATURE_FAILURE:
             self = .unknownIssuer
         case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN: self = .selfSigned
         case X509_V_ERR_CERT_HAS_EXPIRED: self = .expired

@@ -58,7 +58,7 @@ import FanfareBase
         _ texts: [String], _ body: ([UnsafePointer<CChar>?]) -> Result
     ) -> Result {
         var copies = unsafe texts.map { text in unsafe UnsafePointer(strdup(text)) }
-        defer { for unsafe copy in unsafe copies { unsafe free(UnsafeMutablePointer(mutating: copy)) } }
+        defer { for index in unsafe copies.indices { unsafe free(UnsafeMutablePointer(mutating: copies[index])) } }
         unsafe copies.append(nil)
         return unsafe body(copies)
     }

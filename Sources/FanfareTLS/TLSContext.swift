@@ -3,19 +3,17 @@ import FanfareBase
 
 /// What many sessions of one shard have in common: role, identity, trust, ticket keys and scratch memory.
 ///
-/// TLS 1.3 and 1.2, AEAD ciphers with forward secrecy only, AES-128-GCM first; ALPN `http/1.1`, and a peer without it is
-/// served all the same. Servers keep no session cache and send one ticket. Not `Sendable`: one thread makes it and uses it
-/// and its sessions; at any moment one session at most is inside OpenSSL. Holds 33 KiB of scratch for all sessions.
+/// TLS 1.3 and 1.2, AEAD ciphers with forward secrecy only, AES-128-GCM first; ALPN `http/1.1`, and a peer without it
+/// is served all the same. Servers keep no session cache and send one ticket. Not `Sendable`: one thread makes it and
+/// uses it and its sessions; at any moment one session at most is inside OpenSSL. Holds 33 KiB of scratch for all
+/// sessions.
 @safe package final class TLSContext {
     /// Which side its sessions are.
     package let isServer: Bool
 
-    /// Records a session seals before it changes its key: AES-GCM is safe for 2^24.5 full-sized ones (RFC 8446, section
-    /// 5.5), and OpenSSL does not count them. Sessions with TLS 1.2 go on with their key.
-    package var recordsPerKeyMax: UInt32 = 1 << 23
-
     let handle: OpaquePointer
     let shared: UnsafeMutablePointer<fanfare_tls_shared>
+    private(set) var recordsPerKeyMax: UInt32 = 1 << 23
     /// A session of this context is handing plaintext from `shared.received` to its caller.
     var isDeliveringPlaintext = false
 
@@ -35,7 +33,8 @@ import FanfareBase
     /// A context for the connecting side.
     ///
     /// - Parameters:
-    ///   - trust: who may have issued the server's certificate; with `TLSTrust.none` nothing is verified, names neither.
+    ///   - trust: who may have issued the server's certificate; with `TLSTrust.none` nothing is verified, names
+    ///     neither.
     ///   - identity: the client certificate, for servers that ask for one.
     package static func client(trust: TLSTrust, identity: TLSIdentity? = nil) throws(TLSError) -> TLSContext {
         let context = try TLSContext(isServer: false)
@@ -55,6 +54,11 @@ import FanfareBase
         }
         unsafe shared.pointee.ticket_key_count = keys.keys.count
     }
+
+    /// From now on sessions change their key after sealing `count` records, 2^23 unless called: AES-GCM is safe for
+    /// 2^24.5 full-sized ones (RFC 8446, section 5.5), and OpenSSL does not count. TLS 1.2 sessions go on with their
+    /// key.
+    package func changeKeys(afterRecords count: UInt32) { recordsPerKeyMax = count }
 
     /// From now on sessions refuse TLS 1.3: what a peer that knows nothing newer is like.
     package func limitToTLS12() { unsafe fanfare_tls_context_limit_to_tls12(handle) }

@@ -31,7 +31,8 @@ package enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .unreadableFile(let path, let reason): "\(path): cannot be read: \(reason)"
         case .badCertificate(let source): "\(source): holds no PEM certificate, or a damaged one"
-        case .badPrivateKey(let source): "\(source): holds no PEM private key, or one that is damaged or has a passphrase"
+        case .badPrivateKey(let source):
+            "\(source): holds no PEM private key, or one that is damaged or has a passphrase"
         case .keyDoesNotMatchCertificate(let key, let certificate):
             "\(key): the private key does not belong to the certificate in \(certificate)"
         case .badTicketKeys: "the stored TLS ticket keys are damaged"
@@ -49,7 +50,7 @@ package enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
 
 /// Why a peer's certificate was refused.
 package enum TLSUntrusted: Equatable, Sendable, CustomStringConvertible {
-    /// No trusted issuer leads to it.
+    /// No trusted issuer leads to it: none has its name, or none of that name signed it.
     case unknownIssuer
     /// It, or an issuer, signed itself and is not trusted.
     case selfSigned

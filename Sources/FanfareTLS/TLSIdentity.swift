@@ -1,9 +1,10 @@
 import CFanfareCrypto
 
-/// A certificate with its chain and its private key, checked against each other: who a server, or a client with a client
-/// certificate, is.
+/// A certificate with its chain and its private key, checked against each other: who a server, or a client with a
+/// client certificate, is.
 ///
-/// Read once and shared by the contexts of all shards, so that they agree even when the files change meanwhile. Immutable.
+/// Read once and shared by the contexts of all shards, so that they agree even when the files change meanwhile.
+/// Immutable.
 @safe package final class TLSIdentity: @unchecked Sendable {
     // Sendable: never changed after init, and OpenSSL counts the references to what it holds atomically.
     let handle: OpaquePointer

@@ -5,6 +5,8 @@ import FanfareBase
 ///
 /// Belongs to its context's thread. Memory of an idle established server session: about 15 KB of heap, all OpenSSL's.
 ///
+/// Bytes go on the wire in the order they are made: what `output` got, then what is sealed afterwards.
+///
 /// Phases only go forward: handshaking, established, failed; `isClosedByPeer` is set once, while established.
 @safe package final class TLSSession {
     /// How far a session has come.
@@ -23,19 +25,24 @@ import FanfareBase
     package static let sealedOverheadBytesMax = 128
 
     /// How far it has come.
-    package private(set) var phase = Phase.handshaking
+    package var phase: Phase { currentPhase }
     /// The peer sent close_notify: it sends nothing more, but may still receive.
     package private(set) var isClosedByPeer = false
     /// We sent close_notify: nothing more can be sealed, but data may still be received.
-    package private(set) var isClosed = false
+    package var isClosed: Bool { hasClosed }
     /// Keys are agreed on and nothing has failed.
     package var isEstablished: Bool { phase == .established }
 
+    // Private, since for what no other module sees the compiler can prove exclusive access instead of checking it in
+    // every `seal`.
+    private var currentPhase = Phase.handshaking
+    private var hasClosed = false
+    private var isReceiving = false
     private let context: TLSContext
-    private let handle: OpaquePointer
+    let handle: OpaquePointer
     // Empty on the server's side.
     private let serverName: String
-    // Sealed since the last change of our key.
+    // Sealed with our newest key.
     private var recordsOfKey: UInt32 = 0
     private var resumption: TLSResumption?
 
@@ -82,7 +89,7 @@ import FanfareBase
     deinit {
         // A connection cut short says nothing about keys: its session stays resumable (RFC 5246, section 7.2.1), which
         // OpenSSL does only for those that look closed. After an error it does not.
-        if phase != .failed { unsafe SSL_set_shutdown(handle, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN) }
+        if currentPhase != .failed { unsafe SSL_set_shutdown(handle, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN) }
         unsafe SSL_free(handle)
     }
 
@@ -97,13 +104,14 @@ import FanfareBase
     /// Takes all of `ciphertext`; `plaintext` is called with each record's data, `output` gets what must be sent now
     /// (handshake, alerts, key updates), also when it throws.
     ///
-    /// The bytes given to `plaintext` are valid until it returns; it may seal on any session, but not receive on one of
-    /// this context. Throws what the peer did wrong and fails the session; after `isClosedByPeer` input is ignored.
+    /// The bytes given to `plaintext` are valid until it returns; it may seal on other sessions, but not on this one (a
+    /// key update that follows would overtake the record), nor receive on one of this context. Throws what the peer did
+    /// wrong and fails the session; after `isClosedByPeer` input is ignored.
     @discardableResult
     package func receive(
         _ ciphertext: UnsafeRawBufferPointer, output: inout [UInt8], plaintext: (UnsafeRawBufferPointer) -> Void
     ) throws(TLSError) -> Phase {
-        guard phase != .failed else { throw .sessionFailed }
+        guard currentPhase != .failed else { throw .sessionFailed }
         invariant(!context.isDeliveringPlaintext, "plaintext is used before more is received")
         let shared = unsafe context.shared
         var rest = unsafe ciphertext
@@ -111,15 +119,18 @@ import FanfareBase
             var error: Int32 = 0
             let count = unsafe fanfare_tls_read(handle, shared, rest.baseAddress, rest.count, &error)
             unsafe rest = UnsafeRawBufferPointer(start: shared.pointee.input, count: shared.pointee.input_bytes)
+            unsafe shared.pointee.input_bytes = 0
             if unsafe shared.pointee.flight_bytes > 0 { takeFlight(into: &output) }
             if unsafe shared.pointee.fresh_session != nil { keepFreshSession() }
-            if phase == .handshaking, unsafe SSL_is_init_finished(handle) == 1 { phase = .established }
+            if currentPhase == .handshaking, unsafe SSL_is_init_finished(handle) == 1 { currentPhase = .established }
             guard count > 0 else {
                 try unsafe stop(error, ciphertext)
-                return phase
+                return currentPhase
             }
             context.isDeliveringPlaintext = true
+            isReceiving = true
             unsafe plaintext(UnsafeRawBufferPointer(start: fanfare_tls_received(shared), count: Int(count)))
+            isReceiving = false
             context.isDeliveringPlaintext = false
         }
     }
@@ -132,12 +143,14 @@ import FanfareBase
     /// Encrypts `plaintext` as one record into `target` and returns its bytes; 0 when the session has failed (now or
     /// before) or `isClosed`. Empty plaintext makes no record and returns 0. Allocates nothing of ours.
     ///
-    /// - Precondition: established, at most `recordPlaintextBytesMax` bytes, and `target` has room for `sealedBytesMax`.
+    /// - Precondition: established, at most `recordPlaintextBytesMax` bytes, and `target` has room for
+    ///   `sealedBytesMax`.
     package func seal(_ plaintext: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> Int {
-        invariant(phase != .handshaking, "data is sealed after the handshake")
+        invariant(currentPhase != .handshaking, "data is sealed after the handshake")
+        invariant(!isReceiving, "records are sent in the order they are made: seal after receive has returned")
         invariant(plaintext.count <= Self.recordPlaintextBytesMax, "one record is sealed at a time")
         invariant(target.count >= Self.sealedBytesMax(plaintext.count), "a sealed record fits its target")
-        guard phase == .established, !isClosed, plaintext.count > 0 else { return 0 }
+        guard currentPhase == .established, !hasClosed, plaintext.count > 0 else { return 0 }
         recordsOfKey += 1
         if recordsOfKey > context.recordsPerKeyMax { changeKey() }
         let count = unsafe fanfare_tls_seal(
@@ -154,7 +167,8 @@ import FanfareBase
         let scratch = unsafe UnsafeMutableRawBufferPointer(
             start: fanfare_tls_gathered(context.shared), count: Self.recordPlaintextBytesMax)
         var count = 0
-        for unsafe slice in unsafe slices {
+        for index in slices.indices {
+            let slice = unsafe slices[index]
             invariant(scratch.count - count >= slice.count, "one record is sealed at a time")
             unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[count...]).copyMemory(from: slice)
             count += slice.count
@@ -167,32 +181,15 @@ import FanfareBase
         plaintextBytes + sealedOverheadBytesMax
     }
 
-    /// Appends close_notify to `output`: nothing can be sealed afterwards. Nothing is appended unless established, nor twice.
+    /// Appends close_notify to `output`: nothing can be sealed afterwards. Nothing is appended unless established, nor
+    /// twice.
     package func close(output: inout [UInt8]) {
-        guard phase == .established, !isClosed else { return }
-        isClosed = true
+        guard currentPhase == .established, !hasClosed else { return }
+        hasClosed = true
         unsafe SSL_shutdown(handle)
         takeFlight(into: &output)
         ERR_clear_error()
     }
-}
-
-// MARK: - What was agreed on
-
-extension TLSSession {
-    /// The protocol agreed on with ALPN (`http/1.1`), or nil.
-    package var negotiatedProtocol: String? {
-        var count: UInt32 = 0
-        guard let name = unsafe fanfare_tls_protocol(handle, &count) else { return nil }
-        // Safe: the name lives as long as the session and is copied.
-        return unsafe String(decoding: UnsafeBufferPointer(start: name, count: Int(count)), as: UTF8.self)
-    }
-
-    /// `TLSv1.3` or `TLSv1.2`, once established.
-    package var version: String { unsafe String(cString: SSL_get_version(handle)) }
-
-    /// The handshake was short: client and server knew each other from an earlier session.
-    package var isResumed: Bool { unsafe SSL_session_reused(handle) == 1 }
 
     /// The newest session the server gave, to be offered next time; nil when there is none or it was taken before. With
     /// TLS 1.3 it comes after the handshake, so ask when the connection is put away.
@@ -216,13 +213,10 @@ extension TLSSession {
 
     /// Fails the session and says why; `isHTTP` when that is what was being received.
     private func fail(isHTTP: Bool = false) -> TLSError {
-        let wasHandshaking = phase == .handshaking
-        phase = .failed
+        let wasHandshaking = currentPhase == .handshaking
+        currentPhase = .failed
         let failure = OpenSSLFailure()
-        if failure.isReason(fanfare_tls_reason_http_request) { return .plaintextHTTP }
-        if failure.isReason(fanfare_tls_reason_wrong_version), wasHandshaking, isHTTP {
-            return .plaintextHTTP
-        }
+        if wasHandshaking, isHTTP || failure.isReason(fanfare_tls_reason_http_request) { return .plaintextHTTP }
         if failure.isReason(fanfare_tls_reason_verify_failed) {
             let code = unsafe SSL_get_verify_result(handle)
             return .untrustedPeer(TLSUntrusted(code: code, expected: serverName))
@@ -233,7 +227,7 @@ extension TLSSession {
 
     /// Makes the next record be preceded by a key update. TLS 1.2 has none: its explicit nonces last longer.
     private func changeKey() {
-        recordsOfKey = 0
+        recordsOfKey = 1
         unsafe SSL_key_update(handle, SSL_KEY_UPDATE_NOT_REQUESTED)
         ERR_clear_error()
     }
@@ -261,20 +255,5 @@ extension TLSSession {
         if text.last == "." { text = text.dropLast() }
         guard (1...253).contains(text.utf8.count), !text.utf8.contains(0) else { throw .badServerName(name) }
         return String(text)
-    }
-}
-
-/// Recognises HTTP without TLS by its first bytes, also the methods OpenSSL does not know.
-enum PlaintextHTTP {
-    private static let beginnings: [StaticString] = [
-        "GET ", "POST ", "PUT ", "HEAD ", "DELETE ", "OPTIONS ", "PATCH ", "CONNECT ", "HTTP/1.",
-    ]
-
-    static func begins(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        beginnings.contains { beginning in
-            // Safe: a StaticString's start is valid for its utf8CodeUnitCount.
-            unsafe bytes.starts(
-                with: UnsafeRawBufferPointer(start: beginning.utf8Start, count: beginning.utf8CodeUnitCount))
-        }
     }
 }

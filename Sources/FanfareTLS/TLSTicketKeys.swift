@@ -2,9 +2,9 @@ import CFanfareCrypto
 
 /// The keys with which a server encrypts session tickets, newest first: the first encrypts, all of them decrypt.
 ///
-/// A value: every shard's context gets the same one, so a client may resume at any shard; stored (`serialised`, where only
-/// the service can read it), clients resume after a restart. Rotating bounds how long a stolen key is of use: tickets of a
-/// key are accepted until it has been rotated `countMax` times.
+/// A value: every shard's context gets the same one, so a client may resume at any shard; stored (`serialised`, where
+/// only the service can read it), clients resume after a restart. Rotating bounds how long a stolen key is of use:
+/// tickets of a key are accepted until it has been rotated `countMax` times.
 package struct TLSTicketKeys: Equatable, Sendable {
     /// Keys kept; the oldest beyond it is forgotten.
     package static let countMax = 3

@@ -18,7 +18,8 @@ import CFanfareCrypto
         return unsafe TLSTrust(store: store)
     }
 
-    /// The certificates in a PEM file and nobody else. One that is no root (a leaf, an intermediate) is trusted as it is.
+    /// The certificates in a PEM file and nobody else. One that is no root (a leaf, an intermediate) is trusted as it
+    /// is.
     ///
     /// Throws `unreadableFile` or `badCertificate`, with the path.
     package static func file(_ path: String) throws(TLSError) -> TLSTrust {

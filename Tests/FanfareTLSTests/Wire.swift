@@ -15,10 +15,25 @@ final class Endpoint {
 
     func seal(_ bytes: [UInt8]) { session.seal(bytes.span, output: &output) }
 
-    func takePlaintext() -> [UInt8] {
-        defer { plaintext = [] }
-        return plaintext
+    /// One record of `slices`.
+    func sealed(_ slices: [[UInt8]]) -> [UInt8] {
+        let copies = unsafe slices.map { slice in
+            let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: slice.count, alignment: 1)
+            unsafe copy.copyBytes(from: slice)
+            return unsafe copy
+        }
+        defer { for index in unsafe copies.indices { unsafe copies[index].deallocate() } }
+        var record = [UInt8](repeating: 0, count: TLSSession.sealedBytesMax(slices.reduce(0) { $0 + $1.count }))
+        // Safe: the copies live until this returns.
+        let count = unsafe record.withUnsafeMutableBytes { target in
+            unsafe copies.map { UnsafeRawBufferPointer($0) }.withUnsafeBufferPointer { slices in
+                unsafe session.seal(gathering: slices, into: target)
+            }
+        }
+        return Array(record[..<count])
     }
+
+    func sealGathering(_ slices: [[UInt8]]) { output += sealed(slices) }
 
     func takeOutput(limit: Int = .max) -> [UInt8] {
         let taken = Array(output.prefix(limit))

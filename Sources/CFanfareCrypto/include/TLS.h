@@ -85,12 +85,11 @@ static inline void fanfare_tls_context_limit_to_tls12(SSL_CTX *context) {
 // The reason codes Swift cannot import from their macros.
 enum {
     fanfare_tls_reason_http_request = SSL_R_HTTP_REQUEST,
-    fanfare_tls_reason_wrong_version = SSL_R_WRONG_VERSION_NUMBER,
     fanfare_tls_reason_verify_failed = SSL_R_CERTIFICATE_VERIFY_FAILED,
     fanfare_tls_reason_alert = SSL_AD_REASON_OFFSET,
 };
 
-// Seals `bytes` of plaintext (at least 1, at most a record's) into `target`. Returns the ciphertext's bytes, 0 on failure.
+// Seals `bytes` of plaintext (at least 1, at most a record's) into `target`. Returns the ciphertext's bytes; 0: failed.
 static inline size_t fanfare_tls_seal(SSL *session, fanfare_tls_shared *shared, const void *plaintext, size_t bytes,
                                       void *target, size_t target_bytes_max) {
     size_t taken = 0;
