@@ -14,6 +14,8 @@ final class LogHarness {
     var intercept: ((LogAction.Kind) -> Int32?)?
     /// Actions whose completion is held back while `holds`.
     var holds = false
+    /// The most bytes a write takes.
+    var writeLimit = Int.max
     private var names: [LogFileID: String] = [:]
     private var held: [LogAction] = []
     private(set) var performed: [String] = []
@@ -102,7 +104,7 @@ final class LogHarness {
 
     func carryOut(_ kind: LogAction.Kind) -> Int32 {
         do throws(LogError) {
-            return try StorageActions.carryOut(kind, storage, &names, &performed)
+            return try StorageActions.carryOut(kind, storage, &names, &performed, writeLimit: writeLimit)
         } catch {
             guard case .system(_, _, let code) = error else { return -5 }
             return -code
@@ -117,7 +119,8 @@ final class LogHarness {
 
 enum StorageActions {
     static func carryOut(
-        _ kind: LogAction.Kind, _ storage: MemoryStorage, _ names: inout [LogFileID: String], _ performed: inout [String]
+        _ kind: LogAction.Kind, _ storage: MemoryStorage, _ names: inout [LogFileID: String], _ performed: inout [String],
+        writeLimit: Int = .max
     ) throws(LogError) -> Int32 {
         switch kind {
         case .open(let file, let name, let create):
@@ -127,9 +130,11 @@ enum StorageActions {
         case .write(let file, let address, let count, let offset, let sync):
             let name = names[file] ?? "?"
             performed.append(sync ? "write+sync \(name)" : "write \(name)")
-            try unsafe storage.write(name, at: offset, UnsafeRawBufferPointer(start: address, count: count))
-            if sync { try storage.sync(name) }
-            return Int32(count)
+            let taken = min(count, writeLimit)
+            try unsafe storage.write(name, at: offset, UnsafeRawBufferPointer(start: address, count: taken))
+            // As the kernel does: a short write breaks the link to the sync behind it.
+            if sync, taken == count { try storage.sync(name) }
+            return Int32(taken)
         case .sync(let file):
             performed.append("sync \(names[file] ?? "?")")
             try storage.sync(names[file] ?? "?")

@@ -1,0 +1,124 @@
+import FanfareBase
+
+/// A subscription within one journal: short, where its id is long. Never two at a time.
+package struct SubscriptionNumber: Hashable, Comparable, Sendable {
+    /// The number itself.
+    package var rawValue: UInt32
+
+    /// Subscription `rawValue`.
+    package init(_ rawValue: UInt32) { self.rawValue = rawValue }
+
+    package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// What is known of a subscription whatever happens to its deliveries.
+package struct JournalDefinition: Equatable, Sendable {
+    /// Where the definition is kept.
+    package enum Origin: UInt8, Sendable {
+        /// In a file of the operator; `document` is empty.
+        case file = 0
+        /// Here: it was made through the API.
+        case api = 1
+    }
+
+    /// Its name, at most 64 bytes.
+    package var id: String
+    /// Where the definition is kept.
+    package var origin: Origin
+    /// Counts replacements.
+    package var revision: UInt64
+    /// The definition's JSON when it was made through the API, at most `LogLimits.journalValueBytesMax` bytes.
+    package var document: [UInt8]
+
+    /// A definition.
+    package init(id: String, origin: Origin, revision: UInt64, document: [UInt8]) {
+        self.id = id
+        self.origin = origin
+        self.revision = revision
+        self.document = document
+    }
+}
+
+/// A delivery that failed and will be tried again.
+package struct JournalRetry: Equatable, Sendable {
+    /// The event's number.
+    package var sequence: SequenceNumber
+    /// Attempts made so far.
+    package var attempts: UInt32
+    /// When the next one is due.
+    package var due: WallTime
+    /// The last answer's status; 0 when there was none.
+    package var status: UInt16
+    /// What went wrong, cut to `LogLimits.journalTextBytesMax`.
+    package var error: String
+
+    /// A retry.
+    package init(sequence: SequenceNumber, attempts: UInt32, due: WallTime, status: UInt16, error: String) {
+        self.sequence = sequence
+        self.attempts = attempts
+        self.due = due
+        self.status = status
+        self.error = error
+    }
+}
+
+/// A delivery that was given up.
+package struct JournalDeadLetter: Equatable, Sendable {
+    /// The event's number.
+    package var sequence: SequenceNumber
+    /// Why: a number whose meaning is the server's.
+    package var kind: UInt8
+    /// When it was given up.
+    package var time: WallTime
+    /// Attempts made.
+    package var attempts: UInt32
+    /// The last answer's status; 0 when there was none.
+    package var status: UInt16
+    /// What went wrong last, cut to `LogLimits.journalTextBytesMax`.
+    package var error: String
+
+    /// A dead letter.
+    package init(
+        sequence: SequenceNumber, kind: UInt8, time: WallTime, attempts: UInt32, status: UInt16, error: String
+    ) {
+        self.sequence = sequence
+        self.kind = kind
+        self.time = time
+        self.attempts = attempts
+        self.status = status
+        self.error = error
+    }
+}
+
+/// One thing that delivery decided and that must survive.
+///
+/// Ordering rule: entries take effect in the order in which they were recorded, also after a crash, which loses a suffix
+/// of them only. So a retry is recorded before the cursor that passes it.
+package enum JournalEntry: Equatable, Sendable {
+    /// The subscription exists, or has a new definition; cursor, retries and dead letters stay.
+    case define(SubscriptionNumber, JournalDefinition)
+    /// The subscription and all that is known of it is gone.
+    case forget(SubscriptionNumber)
+    /// Deliveries are made.
+    case enable(SubscriptionNumber)
+    /// Deliveries are not made, because of `reason`, from `time` on.
+    case disable(SubscriptionNumber, reason: String, time: WallTime)
+    /// Nothing but failures since then; nil after a success.
+    case failing(SubscriptionNumber, since: WallTime?)
+    /// All up to this number are settled: delivered, filtered, dead-lettered, or among the retries. May also go back.
+    case cursor(SubscriptionNumber, SequenceNumber)
+    /// From here on the cursor is the journal's head, until a `cursor` entry.
+    case follow(SubscriptionNumber)
+    /// The shared cursor of all subscriptions that follow.
+    case head(SequenceNumber)
+    /// These, above the cursor or among the retries, are settled.
+    case acknowledged(SubscriptionNumber, ClosedRange<SequenceNumber>)
+    /// This one failed and will be tried again; replaces what was known of its retry.
+    case retry(SubscriptionNumber, JournalRetry)
+    /// This one was given up: its retry is gone and it counts as acknowledged.
+    case deadLetter(SubscriptionNumber, JournalDeadLetter)
+    /// The dead letter of this number is not kept any more.
+    case deadLetterRemoved(SubscriptionNumber, SequenceNumber)
+    /// Bytes under a name, for example ticket keys; empty bytes remove it.
+    case value(key: String, [UInt8])
+}
