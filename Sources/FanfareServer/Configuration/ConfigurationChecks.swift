@@ -85,7 +85,7 @@ enum ConfigurationChecks {
             }
             let place = reading.place(of: pointer.appending(other).appending(key))
             reading.refuse(
-                "\(what)\(show ? " \"\(value)\"" : "") again (the first is at \(place))", allowed: "each only once",
+                "\(what)\(show ? " \"\(value)\"" : "") again (the first is at \(place))", allowed: "one of each",
                 at: pointer.appending(index).appending(key))
         }
     }

@@ -112,7 +112,7 @@ package struct ConfigurationReader {
             let pointer = JSONPointer.root.appending("id")
             let place = reading.place(of: pointer)
             if let first = places[id] {
-                reading.refuse("the id \"\(id)\" again (the first is at \(first))", allowed: "each only once", at: pointer)
+                reading.refuse("the id \"\(id)\" again (the first is at \(first))", allowed: "one of each", at: pointer)
             } else {
                 places[id] = "\(path):\(place.line):\(place.column)"
             }

@@ -32,7 +32,7 @@ package struct DefinitionPolicy: Sendable {
         }
         if let address = webhook.url.literalAddress, let refusal = refusal(address, webhook) {
             let cure = refusal.canBeOpened ? ", unless \"networks\" lists it" : ""
-            reading.refuse("\(webhook.url.host), \(refusal)", allowed: "a public address\(cure)", at: url)
+            reading.refuse("\(webhook.url.host), which is \(refusal)", allowed: "a public address\(cure)", at: url)
         }
         switch origin {
         case .file:

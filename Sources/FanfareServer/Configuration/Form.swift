@@ -181,7 +181,7 @@ extension Form where Value: Hashable {
                 reading.note(here, element.location)
                 guard let value = read(element, here, &reading) else { continue }
                 if unique, values.contains(value) {
-                    reading.refuse("\(element.summary) again", allowed: "each only once", at: here, element.location)
+                    reading.refuse("\(element.summary) again", allowed: "one of each", at: here, element.location)
                 }
                 values.append(value)
             }

@@ -108,9 +108,9 @@ struct ObjectForm<Target: Sendable>: Sendable {
             return
         }
         let names = fields.map(\.name)
-        let nearest = Spelling.nearest(to: member.name, in: names).map { ", did you mean \"\($0)\"?" } ?? ";"
+        let nearest = Spelling.nearest(to: member.name, in: names).map { ", did you mean \"\($0)\"? Allowed" }
         reading.add(
-            "found the unknown key \"\(member.name.prefix(64))\"\(nearest) Allowed are \(names.joined(separator: ", "))",
+            "found the unknown key \"\(member.name.prefix(64))\"\(nearest ?? ", allowed") are \(names.joined(separator: ", "))",
             at: pointer, member.location)
     }
 
@@ -136,7 +136,7 @@ struct ObjectForm<Target: Sendable>: Sendable {
 
     /// The form of a value that is such an object.
     var form: Form<Target> {
-        Form(allowed: "an object: \(meaning)", schema: schema) { value, pointer, reading in
+        Form(allowed: "an object (\(meaning))", schema: schema) { value, pointer, reading in
             read(value, at: pointer, &reading)
         } write: { target, shown in
             write(target, shown)

@@ -48,7 +48,7 @@ extension Form where Value == Secret {
         if let text = value.string { return Secret(text) }
         let forms = "a string, {\"env\": \"NAME\"} or {\"file\": \"path\"}"
         guard let members = value.object?.members, members.count == 1, let member = members.first else {
-            reading.refuse(value.summary, allowed: forms, at: pointer, value.location)
+            reading.refuse(value.number == nil ? value.summary : "a number", allowed: forms, at: pointer, value.location)
             return nil
         }
         let here = pointer.appending(member.name)

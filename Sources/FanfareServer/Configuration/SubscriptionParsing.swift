@@ -24,6 +24,9 @@ extension SubscriptionDefinition {
         guard var definition = reading.read(bytes, as: form) else { return (nil, reading) }
         let pointer = JSONPointer.root.appending("id")
         if let id {
+            if !isID(id) {
+                reading.refuse("\"\(id.prefix(64))\" in the request's path", allowed: Form.identifier.allowed, at: pointer)
+            }
             if definition.id.isEmpty { definition.id = id }
             if reading.isWritten(pointer), definition.id != id {
                 reading.refuse("\"\(definition.id)\"", allowed: "the id of the request's path, \"\(id)\"", at: pointer)
@@ -41,6 +44,9 @@ extension SubscriptionDefinition {
         return ObjectForm(
             meaning: known.meaning, fields: fields, later: known.later, isRoot: known.isRoot, blank: known.blank)
     }
+
+    /// Whether `text` can be an id: `[a-z0-9-]{1,64}`.
+    package static func isID(_ text: String) -> Bool { Form.isIdentifier(text) }
 
     /// The definition for people: every key, secrets replaced by where they come from, or by `{"hidden": true}`.
     package var shown: JSONOutput { SubscriptionForms.subscription.write(self, .origins) }

@@ -50,7 +50,8 @@ extension Form where Value == String {
             convert: { $0.string.flatMap(convert) }, write: { .string($0) })
     }
 
-    private static func isIdentifier(_ text: String) -> Bool {
+    /// 1 to 64 of a-z, 0-9 and -.
+    static func isIdentifier(_ text: String) -> Bool {
         (1...64).contains(text.utf8.count)
             && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
     }
@@ -113,7 +114,7 @@ extension Form where Value == WebhookURL {
         do throws(WebhookURL.Refusal) {
             return try WebhookURL(text)
         } catch {
-            reading.refuse(value.summary, allowed: error.allowed, at: pointer, value.location)
+            reading.refuse(error.found ?? value.summary, allowed: error.allowed, at: pointer, value.location)
             return nil
         }
     } write: { url, _ in
@@ -202,7 +203,7 @@ extension Form where Value == [SubscriptionDefinition.Header] {
     }
 
     private static var again: NameProblem {
-        NameProblem(found: { "the header \"\($0)\" again" }, allowed: "each only once, whatever its case")
+        NameProblem(found: { "the header \"\($0)\" again" }, allowed: "one of each, whatever its case")
     }
 
     private static func nameProblem(_ name: String) -> NameProblem? {

@@ -11,8 +11,10 @@ package struct WebhookURL: Sendable, Hashable, CustomStringConvertible {
         package var defaultPort: UInt16 { self == .http ? 80 : 443 }
     }
 
-    /// Why a text is no webhook URL; a sentence's end after "found …,".
+    /// Why a text is no webhook URL.
     package struct Refusal: Error, Sendable, Hashable {
+        /// What was found, when the text itself must not be shown.
+        package var found: String?
         /// What is allowed instead.
         package var allowed: String
     }
@@ -48,7 +50,7 @@ package struct WebhookURL: Sendable, Hashable, CustomStringConvertible {
         let end = rest.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? rest.endIndex
         let authority = rest[..<end]
         guard !authority.contains(UInt8(ascii: "@")) else {
-            throw Refusal(allowed: "a URL without user and password; use \"headers\" for credentials")
+            throw Refusal(found: "a URL with user or password", allowed: "one without them; use \"headers\" for credentials")
         }
         (host, address, port) = try Self.authority(authority, scheme)
         let target = String(decoding: rest[end...], as: UTF8.self)
