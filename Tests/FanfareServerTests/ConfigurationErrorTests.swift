@@ -18,9 +18,7 @@ struct WrongConfiguration: Sendable, CustomTestStringConvertible {
     private static let configurationKeys =
         "data_directory, shards, listeners, subscriptions_directory, topics, log, webhooks, limits, drain, tokens"
     private static let secretForms = "a string, {\"env\": \"NAME\"} or {\"file\": \"path\"}"
-    private static let pattern =
-        "a topic pattern: 1 to 16 tokens of A-Z, a-z, 0-9, _ and - (at most 64 each) joined by dots, * for one token, > at "
-        + "the end for one or more"
+    private static let pattern = "a topic pattern such as \"orders.*.paid\" or \"orders.>\""
     private static let address =
         "\"ADDRESS:PORT\", \"[IPV6]:PORT\", \"localhost:PORT\" or \"unix:PATH\" (ports 0 to 65535, paths of at most 107 bytes)"
 
@@ -57,7 +55,7 @@ struct WrongConfiguration: Sendable, CustomTestStringConvertible {
         WrongConfiguration(#"{"limits": []}"#, "1:12: /limits: found an array, allowed is an object"),
         WrongConfiguration(
             #"{"topics": [{"match": "a..b"}, {"durability": "fast"}]}"#,
-            "1:23: /topics/0/match: found the string \"a..b\", allowed is \(pattern)",
+            "1:23: /topics/0/match: found the string \"a..b\", which has an empty token (a dot at an end, or two beside each other), allowed is \(pattern)",
             "1:32: /topics/1: found no \"match\", allowed is \(pattern)",
             "1:47: /topics/1/durability: found the string \"fast\", allowed is \"synced\" or \"written\""),
         WrongConfiguration(
@@ -135,7 +133,7 @@ struct WrongConfiguration: Sendable, CustomTestStringConvertible {
             #"{"tokens": [{"name": "a", "secret": "0123456789abcdef"}, {"name": "a", "secret": "0123456789abcdef", "allow": {"publish": ["a.>.b"], "manage": ["X"]}}]}"#,
             "1:67: /tokens/1/name: found the name \"a\" again (the first is at line 1, column 22), allowed is one of each",
             "1:82: /tokens/1/secret: found a secret again (the first is at line 1, column 37), allowed is one of each",
-            "1:124: /tokens/1/allow/publish/0: found the string \"a.>.b\", allowed is \(pattern)",
+            "1:124: /tokens/1/allow/publish/0: found the string \"a.>.b\", which has > before its last token, allowed is \(pattern)",
             "1:145: /tokens/1/allow/manage/0: found the string \"X\", allowed is 1 to 64 of a-z, 0-9 and -, or \"*\" for every "
                 + "tenant"),
     ]

@@ -77,4 +77,19 @@ import Testing
         #expect(members.count == 10)
         #expect(try world.read().configuration == Configuration())
     }
+
+    @Test func otherKindsAreRefusedWithWhatThereIs() throws {
+        #expect(try JSONSchema(named: "config") == .config)
+        for (name, text) in [
+            ("profile", "found \"profile\", whose schema a later version brings, allowed is \"config\" or \"subscription\""),
+            ("x", "found \"x\", allowed is \"config\" or \"subscription\""),
+        ] {
+            #expect(throws: JSONSchema.UnknownKind.self) { try JSONSchema(named: name) }
+            do throws(JSONSchema.UnknownKind) {
+                _ = try JSONSchema(named: name)
+            } catch {
+                #expect(error.description == text)
+            }
+        }
+    }
 }

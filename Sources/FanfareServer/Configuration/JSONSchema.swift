@@ -8,6 +8,27 @@ package enum JSONSchema: String, Sendable, CaseIterable {
     /// A file of `subscriptions.d`, or the body of `PUT /v1/subscriptions/ID`.
     case subscription
 
+    /// Why there is no schema of a kind.
+    package struct UnknownKind: Error, Sendable, Hashable, CustomStringConvertible {
+        /// What was found, what is allowed.
+        package let description: String
+    }
+
+    /// The kind called `name`.
+    ///
+    /// - Throws: A sentence for the user: `profile` comes with a later version, everything else is misspelt.
+    package init(named name: String) throws(UnknownKind) {
+        if let kind = Self(rawValue: name) {
+            self = kind
+            return
+        }
+        let allowed = "allowed is " + Self.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: " or ")
+        if name == "profile" {
+            throw UnknownKind(description: "found \"profile\", whose schema a later version brings, \(allowed)")
+        }
+        throw UnknownKind(description: "found \"\(name)\", \(allowed)")
+    }
+
     /// The schema as a text for people.
     package var page: [UInt8] { output.page }
 

@@ -31,5 +31,6 @@ package struct Secret: Sendable, Hashable, CustomStringConvertible, CustomReflec
         }
     }
 
+    /// Where it came from, for `dump` and debuggers: never the text.
     package var customMirror: Mirror { Mirror(self, children: ["origin": description]) }
 }

@@ -1,4 +1,8 @@
-import Glibc
+#if canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
 
 /// What reading a configuration asks of the world: files and environment variables. Tests bring their own.
 package struct Surroundings: Sendable {

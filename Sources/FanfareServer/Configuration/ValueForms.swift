@@ -1,4 +1,5 @@
 import FanfareBase
+import FanfareEvent
 
 extension Form where Value == String {
     /// A name of lowercase letters, digits and hyphens: subscriptions, tenants, listeners.
@@ -20,12 +21,25 @@ extension Form where Value == String {
     /// A topic pattern.
     static let pattern: Form = {
         let token = "([A-Za-z0-9_-]{1,64}|[*])"
-        let allowed =
-            "a topic pattern: 1 to 16 tokens of A-Z, a-z, 0-9, _ and - (at most 64 each) joined by dots, * for one token, "
-            + "> at the end for one or more"
-        return .text(
-            allowed, pattern: "^(>|\(token)([.]\(token)){0,15}|\(token)([.]\(token)){0,14}[.]>)$",
-            accepts: TopicGrant.isPattern)
+        let allowed = "a topic pattern such as \"orders.*.paid\" or \"orders.>\""
+        let schema: [JSONOutput.Member] = [
+            .init("type", .string("string")),
+            .init("pattern", .string("^(>|\(token)([.]\(token)){0,15}|\(token)([.]\(token)){0,14}[.]>)$")),
+        ]
+        return Form(allowed: allowed, schema: schema) { value, pointer, reading in
+            guard let text = value.string else {
+                reading.refuse(value.summary, allowed: allowed, at: pointer, value.location)
+                return nil
+            }
+            do throws(TopicError) {
+                return try TopicPattern(text).text
+            } catch {
+                reading.refuse("\(value.summary), which \(error)", allowed: allowed, at: pointer, value.location)
+                return nil
+            }
+        } write: { text, _ in
+            .string(text)
+        }
     }()
 
     /// The name of an environment variable.

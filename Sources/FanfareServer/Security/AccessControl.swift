@@ -1,9 +1,12 @@
+import FanfareBase
+import FanfareEvent
+
 /// Who is asking, and what they may do on topics and tenants. What a *listener* serves is checked besides (`Listener.serves`).
 package struct Principal: Sendable, Hashable {
     /// The token's name; nil for anonymous.
     package let name: String?
-    private let publish: [TopicGrant]
-    private let subscribe: [TopicGrant]
+    private let publish: [TopicPattern]
+    private let subscribe: [TopicPattern]
     private let manage: Set<String>
 
     /// Someone without a token, who may do everything their listener serves.
@@ -12,27 +15,50 @@ package struct Principal: Sendable, Hashable {
 
     init(name: String?, publish: [String], subscribe: [String], manage: [String]) {
         self.name = name
-        self.publish = publish.compactMap(TopicGrant.init)
-        self.subscribe = subscribe.compactMap(TopicGrant.init)
+        self.publish = publish.map(Self.pattern)
+        self.subscribe = subscribe.map(Self.pattern)
         self.manage = Set(manage)
     }
 
     /// The `source` of events published without one.
     package var source: String { name.map { "/tokens/\($0)" } ?? "/anonymous" }
 
-    /// Whether it may publish on `topic`. Nobody may on `fanfare` and below: they are the service's own.
-    package func mayPublish(_ topic: some Collection<UInt8>) -> Bool {
-        let tokens = topic.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        if tokens[0].elementsEqual("fanfare".utf8) { return false }
-        if topic.contains(where: { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: ">") }) { return false }
-        return publish.contains { $0.covers(String(decoding: topic, as: UTF8.self)) }
+    /// Whether it may publish on `topic`, a valid topic. Nobody may on `fanfare` and below: they are the service's own.
+    package func mayPublish(_ topic: Span<UInt8>) -> Bool {
+        if Topic.isReserved(topic) { return false }
+        for pattern in publish where pattern.matches(topic) { return true }
+        return false
     }
 
+    /// The same for a topic that is no span: copied once.
+    package func mayPublish(_ topic: some Collection<UInt8>) -> Bool { mayPublish(Array(topic).span) }
+
+    /// Whether every topic but the service's own is open to it: then no event has to be looked at.
+    package var mayPublishEverything: Bool { publish.contains { $0.text == ">" } }
+
     /// Whether it may receive everything that `pattern` matches.
-    package func maySubscribe(_ pattern: String) -> Bool { subscribe.contains { $0.covers(pattern) } }
+    package func maySubscribe(_ pattern: TopicPattern) -> Bool { subscribe.contains { $0.covers(pattern) } }
+
+    /// The same for a text; false when it is no pattern.
+    package func maySubscribe(_ text: String) -> Bool {
+        do throws(TopicError) {
+            return maySubscribe(try TopicPattern(text))
+        } catch {
+            return false
+        }
+    }
 
     /// Whether it may manage the subscriptions of `tenant`. What they want, and where it goes, is checked besides.
     package func mayManage(_ tenant: String) -> Bool { manage.contains("*") || manage.contains(tenant) }
+
+    /// The reader has checked every pattern.
+    private static func pattern(_ text: String) -> TopicPattern {
+        do throws(TopicError) {
+            return try TopicPattern(text)
+        } catch {
+            fatalError("a configured pattern has been checked by the reader: \(text)")
+        }
+    }
 
     /// Whether it may manage every tenant's subscriptions, and so the service itself (reload, connections).
     package var mayManageEverything: Bool { manage.contains("*") }
