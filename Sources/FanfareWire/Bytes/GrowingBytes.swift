@@ -28,12 +28,13 @@ import FanfareBase
     /// The bytes in `range`; valid until the next change.
     package func view(_ range: Range<Int>) -> ByteView { view.slice(range) }
 
-    /// Makes room for `additional` more bytes, at least doubling when it must grow.
-    package mutating func reserve(_ additional: Int) {
+    /// Makes room for `additional` more bytes, doubling when it must grow, but not beyond `totalMax`, the most that will
+    /// ever be needed.
+    package mutating func reserve(_ additional: Int, totalMax: Int = .max) {
         let needed = count + additional
         guard needed > capacity else { return }
         invariant(needed <= Int(Int32.max), "what one connection keeps stays below 2 GiB")
-        let room = max(needed, min(capacity * 2, Int(Int32.max)), 64)
+        let room = max(needed, min(capacity * 2, totalMax, Int(Int32.max)), min(totalMax, 64))
         let grown = UnsafeMutableRawPointer.allocate(byteCount: room, alignment: 16)
         // Safe: `grown` has room for count bytes, and the old memory holds as many.
         if let old = unsafe start { unsafe grown.copyMemory(from: old, byteCount: count) }

@@ -2,7 +2,7 @@
 enum HTTPFraming {
     /// The one Content-Length, digits only; a number beyond what a machine can hold is `bodyTooLong`.
     static func contentLength(_ headers: HTTPHeaders) throws(HTTPDecodeError) -> Int {
-        guard headers.occurrences(of: .contentLength) == 1 else { throw .contentLengthRepeated }
+        guard !headers.isRepeated(.contentLength) else { throw .contentLengthRepeated }
         guard let text = headers[.contentLength], !text.isEmpty else { throw .contentLength }
         for byte in text where !ASCII.isDigit(byte) { throw .contentLength }
         guard let length = text.decimal else { throw .bodyTooLong }
@@ -11,7 +11,7 @@ enum HTTPFraming {
 
     /// Whether the sender means to go on using the connection (RFC 9112, section 9.3).
     static func keepAlive(_ headers: HTTPHeaders, minorVersion: Int) -> Bool {
-        guard headers.occurrences(of: .connection) > 0 else { return minorVersion > 0 }
+        guard headers.contains(.connection) else { return minorVersion > 0 }
         if headers.list(.connection, contains: "close") { return false }
         return minorVersion > 0 || headers.list(.connection, contains: "keep-alive")
     }

@@ -1,8 +1,10 @@
 /// Headers whose place is noted while a head is parsed, so that looking one up costs nothing. All others are found by
 /// walking the head.
+///
+/// At most 32, so that a head's index stays small enough to be copied for nothing.
 package enum HTTPHeaderName: UInt8, Sendable, CaseIterable {
     case accept, acceptEncoding, accessControlRequestHeaders, accessControlRequestMethod, authorization, baggage
-    case ceSpecversion, connection, contentEncoding, contentLength, contentType, date, expect, host, idempotencyKey
+    case ceSpecversion, connection, contentEncoding, contentLength, contentType, expect, host, idempotencyKey
     case lastEventID, location, origin, retryAfter, secFetchSite, secWebSocketAccept, secWebSocketExtensions
     case secWebSocketKey, secWebSocketProtocol, secWebSocketVersion, traceparent, tracestate, transferEncoding, upgrade
     case userAgent, webhookID, webhookSignature, webhookTimestamp
@@ -21,7 +23,6 @@ package enum HTTPHeaderName: UInt8, Sendable, CaseIterable {
         case .contentEncoding: "content-encoding"
         case .contentLength: "content-length"
         case .contentType: "content-type"
-        case .date: "date"
         case .expect: "expect"
         case .host: "host"
         case .idempotencyKey: "idempotency-key"
@@ -58,7 +59,7 @@ package enum HTTPHeaderName: UInt8, Sendable, CaseIterable {
     private static func candidate(_ name: UnsafeRawBufferPointer) -> Self? {
         // Safe: each access is below the length its case names. `| 0x20` makes letters small.
         switch name.count {
-        case 4: unsafe name[0] | 0x20 == UInt8(ascii: "h") ? .host : .date
+        case 4: .host
         case 6:
             switch unsafe name[0] | 0x20 {
             case UInt8(ascii: "a"): .accept

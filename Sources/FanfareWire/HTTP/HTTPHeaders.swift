@@ -13,15 +13,14 @@ package struct HTTPHeaders: Sequence {
         package let value: ByteView
     }
 
-    /// Where a noted header's first value is. Heads are below 64 KiB, so 16 bits hold any place.
-    private struct Place {
-        var offset: UInt16 = 0
-        var bytes: UInt16 = 0
-        var occurrences: UInt16 = 0
-    }
-
     private let lines: ByteView
-    private var places = InlineArray<33, Place>(repeating: Place())
+    /// Where a noted header's first value begins. Heads are below 64 KiB, so 16 bits hold any place; the value's end is
+    /// found when it is asked for, which keeps the index small.
+    private var offsets = InlineArray<32, UInt16>(repeating: 0)
+    /// One bit for each noted header that is there.
+    private var present: UInt32 = 0
+    /// One bit for each noted header that is there more than once.
+    private var repeated: UInt32 = 0
     /// How many headers there are.
     package private(set) var count = 0
 
@@ -42,31 +41,37 @@ package struct HTTPHeaders: Sequence {
             let line = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<end - 1])
             let field = unsafe try HeaderLine(line)
             if let name = unsafe HTTPHeaderName(UnsafeRawBufferPointer(rebasing: line[..<field.nameBytes])) {
-                note(name, at: start + field.valueOffset, bytes: field.valueBytes)
+                note(name, at: start + field.valueOffset)
             }
             count += 1
             start = end + 1
         }
     }
 
-    private mutating func note(_ name: HTTPHeaderName, at offset: Int, bytes: Int) {
-        let index = Int(name.rawValue)
-        if places[index].occurrences == 0 {
-            places[index].offset = UInt16(offset)
-            places[index].bytes = UInt16(bytes)
+    private mutating func note(_ name: HTTPHeaderName, at offset: Int) {
+        let bit: UInt32 = 1 << UInt32(name.rawValue)
+        if present & bit == 0 {
+            present |= bit
+            offsets[Int(name.rawValue)] = UInt16(offset)
+        } else {
+            repeated |= bit
         }
-        places[index].occurrences += 1
     }
 
     /// The first value of a noted header; nil when it is absent.
     package subscript(name: HTTPHeaderName) -> ByteView? {
-        let place = places[Int(name.rawValue)]
-        guard place.occurrences > 0 else { return nil }
-        return lines.slice(Int(place.offset)..<Int(place.offset) + Int(place.bytes))
+        guard contains(name) else { return nil }
+        let offset = Int(offsets[Int(name.rawValue)])
+        guard var end = lines.firstIndex(of: ASCII.carriageReturn, from: offset) else { return nil }
+        while end > offset, ASCII.isBlank(lines[end - 1]) { end -= 1 }
+        return lines.slice(offset..<end)
     }
 
-    /// How many lines have this name.
-    package func occurrences(of name: HTTPHeaderName) -> Int { Int(places[Int(name.rawValue)].occurrences) }
+    /// Whether a noted header is there.
+    package func contains(_ name: HTTPHeaderName) -> Bool { present >> UInt32(name.rawValue) & 1 != 0 }
+
+    /// Whether a noted header is there more than once.
+    package func isRepeated(_ name: HTTPHeaderName) -> Bool { repeated >> UInt32(name.rawValue) & 1 != 0 }
 
     /// The first value of the header called `name`, in small letters; walks the head. Nil when it is absent.
     package func first(named name: StaticString) -> ByteView? {
@@ -76,15 +81,11 @@ package struct HTTPHeaders: Sequence {
 
     /// Whether an element of a comma-separated list header is `token`, whatever its case, over all its lines.
     package func list(_ name: HTTPHeaderName, contains token: StaticString) -> Bool {
-        switch occurrences(of: name) {
-        case 0: return false
-        case 1: return self[name].map { CommaList($0).contains(token) } ?? false
-        default:
-            for field in self where field.name.equalsIgnoringCase(name.text) {
-                if CommaList(field.value).contains(token) { return true }
-            }
-            return false
+        guard isRepeated(name) else { return self[name].map { CommaList($0).contains(token) } ?? false }
+        for field in self where field.name.equalsIgnoringCase(name.text) {
+            if CommaList(field.value).contains(token) { return true }
         }
+        return false
     }
 
     /// Walks the headers in the order they were sent.
@@ -110,7 +111,6 @@ package struct HTTPHeaders: Sequence {
 private struct HeaderLine {
     let nameBytes: Int
     let valueOffset: Int
-    let valueBytes: Int
 
     /// Checks a line given without its CR LF.
     @inline(__always)
@@ -130,7 +130,6 @@ private struct HeaderLine {
         while first < end, unsafe ASCII.isBlank(line[first]) { first += 1 }
         while end > first, unsafe ASCII.isBlank(line[end - 1]) { end -= 1 }
         valueOffset = first
-        valueBytes = end - first
         unsafe try Self.checkValue(UnsafeRawBufferPointer(rebasing: line[first..<end]))
     }
 

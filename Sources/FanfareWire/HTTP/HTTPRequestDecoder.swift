@@ -177,7 +177,7 @@ package struct HTTPRequestDecoder: ~Copyable {
         case .chunked, .untilClose:
             phase = .chunked(HTTPChunkedDecoder())
         }
-        if request.headers.occurrences(of: .expect) > 0, request.minorVersion > 0 {
+        if request.headers.contains(.expect), request.minorVersion > 0 {
             guard request.headers[.expect]?.equalsIgnoringCase("100-continue") == true else { throw .expectation }
             if input.isEmpty { return .continueExpected(request) }
         }
@@ -190,6 +190,7 @@ package struct HTTPRequestDecoder: ~Copyable {
     ) throws(HTTPDecodeError) -> HTTPRequestEvent? {
         if kept.count == headBytes { kept.reserve(min(remaining, WireLimits.announcedBytesReservedMax)) }
         let piece = input.take(min(remaining, input.count))
+        kept.reserve(piece.count, totalMax: kept.count + remaining)
         kept.append(piece)
         phase = .body(remaining: remaining - piece.count)
         return remaining == piece.count ? try giveKept() : nil
@@ -201,7 +202,9 @@ package struct HTTPRequestDecoder: ~Copyable {
         var decoder = current
         while let piece = try decoder.next(&input, bodyBytesMax: limits.bodyBytesMax) {
             switch piece {
-            case .data(let bytes): kept.append(bytes)
+            case .data(let bytes):
+                kept.reserve(bytes.count, totalMax: headBytes + limits.bodyBytesMax)
+                kept.append(bytes)
             case .end: return try giveKept()
             }
         }

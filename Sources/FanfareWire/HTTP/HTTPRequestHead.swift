@@ -26,24 +26,23 @@ enum HTTPRequestHead {
 
     /// RFC 9112, section 6.3, with every ambiguity refused.
     private static func framing(_ headers: HTTPHeaders, minorVersion: Int) throws(HTTPDecodeError) -> HTTPBodyFraming {
-        let codings = headers.occurrences(of: .transferEncoding)
-        if codings == 0, headers.occurrences(of: .contentLength) == 0 { return .length(0) }
-        if codings > 0 {
-            if minorVersion == 0 { throw .transferEncodingInHTTP10 }
-            if headers.occurrences(of: .contentLength) > 0 { throw .lengthWithTransferEncoding }
-            guard codings == 1, let coding = headers[.transferEncoding], coding.equalsIgnoringCase("chunked") else {
-                throw .transferEncoding
-            }
-            return .chunked
+        let hasLength = headers.contains(.contentLength)
+        guard let coding = headers[.transferEncoding] else {
+            return .length(hasLength ? try HTTPFraming.contentLength(headers) : 0)
         }
-        return .length(try HTTPFraming.contentLength(headers))
+        if minorVersion == 0 { throw .transferEncodingInHTTP10 }
+        if hasLength { throw .lengthWithTransferEncoding }
+        guard !headers.isRepeated(.transferEncoding), coding.equalsIgnoringCase("chunked") else {
+            throw .transferEncoding
+        }
+        return .chunked
     }
 
     /// The host the request is for: the target's and the header's must agree, case aside.
     private static func host(
         _ authority: ByteView?, _ headers: HTTPHeaders, minorVersion: Int
     ) throws(HTTPDecodeError) -> ByteView {
-        if headers.occurrences(of: .host) > 1 { throw .hostRepeated }
+        if headers.isRepeated(.host) { throw .hostRepeated }
         guard let host = headers[.host] else {
             if minorVersion > 0 { throw .hostMissing }
             return authority ?? .empty

@@ -46,16 +46,14 @@ enum HTTPResponseHead {
     }
 
     private static func framing(_ headers: HTTPHeaders, status: Int) throws(HTTPDecodeError) -> HTTPBodyFraming {
-        let codings = headers.occurrences(of: .transferEncoding)
-        let lengths = headers.occurrences(of: .contentLength)
-        if codings > 0, lengths > 0 { throw .lengthWithTransferEncoding }
+        let coding = headers[.transferEncoding]
+        let hasLength = headers.contains(.contentLength)
+        if coding != nil, hasLength { throw .lengthWithTransferEncoding }
         if HTTPStatus.hasNoBody(status) { return .length(0) }
-        if codings > 0 {
-            guard codings == 1, headers[.transferEncoding]?.equalsIgnoringCase("chunked") == true else {
-                throw .transferEncoding
-            }
-            return .chunked
+        guard let coding else { return hasLength ? .length(try HTTPFraming.contentLength(headers)) : .untilClose }
+        guard !headers.isRepeated(.transferEncoding), coding.equalsIgnoringCase("chunked") else {
+            throw .transferEncoding
         }
-        return lengths == 0 ? .untilClose : .length(try HTTPFraming.contentLength(headers))
+        return .chunked
     }
 }

@@ -70,7 +70,7 @@ package enum AcceptHeader {
     /// Whether `type`/`subtype` is acceptable: no Accept header at all, or the most specific range that matches has a
     /// weight above 0.
     package static func accepts(_ headers: HTTPHeaders, _ type: StaticString, _ subtype: StaticString) -> Bool {
-        guard headers.occurrences(of: .accept) > 0 else { return true }
+        guard headers.contains(.accept) else { return true }
         var specificity = 0
         var accepted = false
         for field in headers where field.name.equalsIgnoringCase("accept") {

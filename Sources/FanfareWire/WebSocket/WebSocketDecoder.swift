@@ -203,6 +203,7 @@ package struct WebSocketDecoder: ~Copyable {
             Self.append(piece, to: &control, mask: header.mask, phase: taken)
         } else {
             if taken == 0 { message.reserve(min(remaining, WireLimits.announcedBytesReservedMax)) }
+            message.reserve(piece.count, totalMax: messageBytesMax)
             Self.append(piece, to: &message, mask: header.mask, phase: taken)
         }
         taken += piece.count

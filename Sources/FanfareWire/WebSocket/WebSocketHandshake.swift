@@ -47,10 +47,10 @@ package enum WebSocketHandshake {
     package static func check(_ request: HTTPRequest) throws(WebSocketHandshakeError) -> ByteView {
         guard request.method == .get, request.minorVersion > 0 else { throw .method }
         guard isRequested(by: request), request.headers.list(.connection, contains: "upgrade") else { throw .connection }
-        guard request.headers.occurrences(of: .secWebSocketVersion) == 1,
+        guard !request.headers.isRepeated(.secWebSocketVersion),
             request.headers[.secWebSocketVersion]?.equals("13") == true
         else { throw .version }
-        guard request.headers.occurrences(of: .secWebSocketKey) == 1, let key = request.headers[.secWebSocketKey],
+        guard !request.headers.isRepeated(.secWebSocketKey), let key = request.headers[.secWebSocketKey],
             key.count == 24, Base64.decode(key.array)?.count == 16
         else { throw .key }
         return key
@@ -58,7 +58,7 @@ package enum WebSocketHandshake {
 
     /// The subprotocols the client offers, in its order, over all lines of the header.
     package static func offeredProtocols(_ headers: HTTPHeaders) -> [ByteView] {
-        guard headers.occurrences(of: .secWebSocketProtocol) > 0 else { return [] }
+        guard headers.contains(.secWebSocketProtocol) else { return [] }
         var offers: [ByteView] = []
         for field in headers where field.name.equalsIgnoringCase("sec-websocket-protocol") {
             offers.append(contentsOf: CommaList(field.value))
