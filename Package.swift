@@ -57,7 +57,7 @@ let package = Package(
             swiftSettings: settings),
         // Tests
         tests("FanfareBaseTests", ["FanfareBase", "CFanfareBase"]),
-        tests("FanfareRingTests", ["FanfareRing"]),
+        tests("FanfareRingTests", ["FanfareRing", "FanfareBase"]),
         tests("FanfareTLSTests", ["FanfareTLS"]),
         tests("FanfareWireTests", ["FanfareWire"]),
         tests("FanfareEventTests", ["FanfareEvent"]),

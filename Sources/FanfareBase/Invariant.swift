@@ -9,8 +9,8 @@ package func invariant(
     if !condition() { invariantFailure(sentence(), file: file, line: line) }
 }
 
-@inline(never)
-@usableFromInline
-func invariantFailure(_ sentence: String, file: StaticString, line: UInt) -> Never {
+/// Stops the process where a value that must be there is not: the `else` of a guard, told as `invariant` would.
+@inline(never) @usableFromInline
+package func invariantFailure(_ sentence: String, file: StaticString = #fileID, line: UInt = #line) -> Never {
     fatalError("invariant broken: \(sentence)", file: file, line: line)
 }

@@ -2,7 +2,7 @@ import FanfareBase
 
 /// Which operation of which holder a completion belongs to: 8 bits of purpose, 24 of generation, 32 of slot.
 ///
-/// The purpose is the shard's own; the ring only carries it. A completion whose generation is no longer the slot's is
+/// The purpose is the shard's own, below `firstDriverPurpose`; the ring only carries it. A completion whose generation is no longer the slot's is
 /// dropped, so a slot can be given to someone else as soon as nothing of it is in flight.
 package struct Token: Hashable, Sendable {
     /// As it travels in the kernel's user data.
@@ -15,6 +15,9 @@ package struct Token: Hashable, Sendable {
     @inlinable package init(purpose: UInt8, generation: UInt32, slot: UInt32) {
         rawValue = UInt64(purpose) << 56 | UInt64(generation & 0xFF_FFFF) << 32 | UInt64(slot)
     }
+
+    /// Purposes from here on are the driver's, for what it keeps track of itself; a shard's tokens stay below.
+    @inlinable package static var firstDriverPurpose: UInt8 { 0xF0 }
 
     /// What the operation was for.
     @inlinable package var purpose: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 56) }
@@ -34,10 +37,12 @@ package struct Token: Hashable, Sendable {
     package enum Kind: UInt8, Sendable {
         /// Multishot accept on a listening `descriptor`. Result: the new descriptor. More follow while `more` is set.
         case accept
-        /// A new non-blocking TCP socket connected to the sockaddr at `address`. Result: the new descriptor, which the
-        /// driver has closed itself on failure.
+        /// A new non-blocking TCP (or Unix) socket connected to the `length` bytes of sockaddr at `address`. Result: the
+        /// new descriptor, which the driver has closed itself on failure. To give up, `cancel` its token.
         case connect
-        /// Multishot receive into the shard's buffers. Result: bytes, 0 at the end. More follow while `more` is set.
+        /// Multishot receive into the shard's buffers. Result: bytes, 0 at the end. More follow while `more` is set; when
+        /// it is clear and the result positive, arm again at once. -ENOBUFS: no buffer was free; nothing is lost, arm
+        /// again when buffers are back.
         case receive
         /// Sends with MSG_DONTWAIT | MSG_NOSIGNAL and never stays in flight. Result: bytes taken, or -EAGAIN.
         case send
@@ -45,16 +50,19 @@ package struct Token: Hashable, Sendable {
         case pollWritable
         /// Completes once when the descriptor can be read, for descriptors others write to (eventfd). Result: poll events.
         case pollReadable
-        /// Cancels everything in flight on `descriptor`. Result: how many.
+        /// Cancels everything in flight on `descriptor`: each completes, most with -ECANCELED. Result: how many.
         case cancelDescriptor
-        /// shutdown(2) both ways. Result: 0.
+        /// Cancels the one operation whose token is in `offset`, a `connect` too. Result: 0; -ENOENT when it was done
+        /// already, -EALREADY when it can no longer be stopped.
+        case cancel
+        /// shutdown(2) both ways, after all that was queued before it. Result: 0.
         case shutdown
         /// Closes `descriptor`. Result: 0.
         case close
         /// Gives buffer `length` (its id) back to the kernel. No completion.
         case returnBuffer
-        /// Wakes the shard whose number is in `length`: its next `enter` returns a completion with token `offset` and
-        /// result 0. No completion here.
+        /// Wakes the shard whose number is in `length` (its place in `Ring.setPeers`): its `enter` returns a completion
+        /// with token `offset` and result 0. No completion here.
         case wake
         /// openat(2) of the path at `address`; flags in `length`, mode 0600. Result: the new descriptor.
         case open
@@ -62,8 +70,8 @@ package struct Token: Hashable, Sendable {
         case read
         /// pwrite(2). Result: bytes, may be short.
         case write
-        /// pwrite(2) and, linked behind it, fdatasync(2). One completion: the first error, else the bytes written; the sync
-        /// has not run when the write came short.
+        /// pwrite(2) and, linked behind it, fdatasync(2). One completion: the first error, else the bytes written. Fewer
+        /// bytes than `length` mean that the sync has not run: write the rest, with sync, from there.
         case writeAndSync
         /// fdatasync(2), or fsync(2) when `length` is 1. Result: 0.
         case sync
@@ -90,9 +98,22 @@ package struct Token: Hashable, Sendable {
     /// Place in a file, or what `kind` says.
     package var offset: UInt64
 
-    /// An operation; see `Kind` for what each field means to it.
+    /// An operation that points at no memory; see `Kind` for what each field means to it.
     @inlinable package init(
-        _ kind: Kind, descriptor: Int32 = -1, token: Token = Token(rawValue: 0), address: UnsafeRawPointer? = nil,
+        _ kind: Kind, descriptor: Int32 = -1, token: Token = Token(rawValue: 0), length: Int = 0, offset: UInt64 = 0
+    ) {
+        self.kind = kind
+        self.descriptor = descriptor
+        self.token = token
+        unsafe address = nil
+        unsafe second = nil
+        self.length = length
+        self.offset = offset
+    }
+
+    /// An operation on memory; see `Kind` for what each field means to it.
+    @inlinable package init(
+        _ kind: Kind, descriptor: Int32 = -1, token: Token = Token(rawValue: 0), address: UnsafeRawPointer?,
         second: UnsafeRawPointer? = nil, length: Int = 0, offset: UInt64 = 0
     ) {
         self.kind = kind
@@ -118,9 +139,18 @@ package struct Token: Hashable, Sendable {
     /// The received bytes, `result` of them, valid until the buffer is given back.
     package var address: UnsafeRawPointer?
 
-    /// A completion.
+    /// A completion without received bytes.
+    @inlinable package init(token: Token, result: Int32, more: Bool = false) {
+        self.token = token
+        self.result = result
+        self.more = more
+        bufferID = nil
+        unsafe address = nil
+    }
+
+    /// A completion with received bytes.
     @inlinable package init(
-        token: Token, result: Int32, more: Bool = false, bufferID: UInt16? = nil, address: UnsafeRawPointer? = nil
+        token: Token, result: Int32, more: Bool, bufferID: UInt16, address: UnsafeRawPointer
     ) {
         self.token = token
         self.result = result

@@ -1,0 +1,118 @@
+import CFanfareKernel
+import FanfareBase
+import Glibc
+
+/// What a ring is made with; the defaults and their reasons are in `RingLimits`.
+package struct RingConfiguration: Sendable {
+    /// Submission entries, rounded up to a power of two.
+    package var submissionEntries = RingLimits.submissionEntries
+    /// Completion entries, rounded up to a power of two; at least the submission entries.
+    package var completionEntries = RingLimits.completionEntries
+    /// Receive buffers; a power of two.
+    package var receiveBufferCount = RingLimits.receiveBufferCount
+    /// Bytes of one receive buffer.
+    package var receiveBufferBytes = RingLimits.receiveBufferBytes
+
+    /// The defaults.
+    package init() {}
+}
+
+/// The driver that carries out a shard's operations by io_uring: it alone talks to the kernel on the data path.
+///
+/// Made, used and let go on one thread, which must outlive it (the kernel ends a thread's requests with it, and refuses
+/// any other thread: IORING_SETUP_SINGLE_ISSUER). Letting go cancels what is in flight without telling.
+///
+/// A turn is one `enter`: one system call submits what is queued, waits, and lets the kernel finish its deferred work
+/// (IORING_SETUP_DEFER_TASKRUN), whose completions are then copied into the batch. Handlers run after that, never inside.
+/// Further calls are made only when more is queued than there are submission entries, and before a `shutdown`, which has
+/// no call of its own in the ring that would not cost a kernel worker.
+@safe package final class Ring {
+    /// Safe, all below: allocated in init, freed in deinit, used by the owning thread only.
+    @exclusivity(unchecked) let ring: UnsafeMutablePointer<fanfare_ring>
+    @exclusivity(unchecked) var tracked = SlotTable<TrackedOperation>(capacity: RingLimits.trackedOperationsMax)
+    @exclusivity(unchecked) var peers: [Int32] = []
+    @exclusivity(unchecked) private var enters = 0
+    @exclusivity(unchecked) var refusedWakes = 0
+
+    /// Makes a ring for this thread, or says why the system refuses one.
+    package init(_ configuration: RingConfiguration = RingConfiguration()) throws(RingError) {
+        let buffers = configuration.receiveBufferCount
+        invariant(
+            buffers > 0 && buffers <= RingLimits.receiveBufferCountMax && buffers & (buffers - 1) == 0,
+            "receive buffers are a power of two up to \(RingLimits.receiveBufferCountMax)")
+        unsafe ring = .allocate(capacity: 1)
+        var failedAtBuffers: Int32 = 0
+        let result = unsafe fanfare_ring_open(
+            ring, UInt32(configuration.submissionEntries), UInt32(configuration.completionEntries), UInt32(buffers),
+            UInt32(configuration.receiveBufferBytes), &failedAtBuffers)
+        guard result == 0 else {
+            unsafe ring.deallocate()
+            let diagnosis = RingDiagnosis(errno: -result, environment: .current)
+            throw failedAtBuffers == 0 ? .setup(diagnosis) : .buffers(diagnosis)
+        }
+    }
+
+    deinit {
+        unsafe tracked.forEach { _, operation in
+            if case .connect(_, let descriptor) = operation { close(descriptor) }
+        }
+        unsafe fanfare_ring_close(ring)
+        unsafe ring.deallocate()
+    }
+
+    /// The ring's descriptor, by which other rings wake it.
+    package var descriptor: Int32 { unsafe ring.pointee.uring.ring_fd }
+    /// System calls made to submit and wait: the measure of "one per turn".
+    package var enterCount: Int { unsafe enters }
+    /// Wakes a peer's ring refused. A full ring belongs to a thread that is awake, so none of them is waited for.
+    package var refusedWakeCount: Int { unsafe refusedWakes }
+
+    /// Names the rings that `wake` reaches: `descriptors[n]` is shard n's. They must stay open while this ring is used.
+    package func setPeers(_ descriptors: [Int32]) { unsafe peers = descriptors }
+
+    /// Submits `operations` and empties them, waits until something completed or `deadline` has come, and replaces what is
+    /// in `completions` by everything that has.
+    ///
+    /// Without a deadline it waits as long as it takes; a deadline in the past only collects. It does not wait either when
+    /// an operation was answered without the kernel. An interruption by a signal is not a completion: it waits on.
+    package func enter(
+        _ operations: OperationQueue, deadline: MonotonicTime?, completions: inout CompletionBatch
+    ) {
+        completions.removeAll()
+        prepare(operations, &completions)
+        repeat {
+            let timeout = completions.isEmpty ? Self.timeout(until: deadline) : 0
+            submit(waitingNanoseconds: timeout, &completions)
+            collect(&completions)
+        } while completions.isEmpty && Self.timeout(until: deadline) > 0
+    }
+
+    /// Nanoseconds from now to `deadline`: `.max` without one, 0 when it has come.
+    private static func timeout(until deadline: MonotonicTime?) -> UInt64 {
+        guard let deadline else { return .max }
+        return deadline.nanoseconds(since: Clock.monotonic)
+    }
+
+    /// Lets the kernel take every filled entry, waiting for a completion up to the given time when all are taken.
+    func submit(waitingNanoseconds timeout: UInt64, _ completions: inout CompletionBatch) {
+        unsafe fanfare_publish_buffers(ring)
+        var waiting = timeout
+        repeat {
+            unsafe enters += 1
+            let result = unsafe fanfare_ring_enter(ring, waiting > 0 ? 1 : 0, waiting)
+            if result < 0 { afterRefusedEnter(-result) }
+            // Completions make room for the rest: the kernel takes none while its overflow list is not empty, and
+            // requests it has no memory for may get it from those that end.
+            if unsafe fanfare_unsubmitted_entries(ring) > 0 { collect(&completions) }
+            if !completions.isEmpty { waiting = 0 }
+        } while unsafe fanfare_unsubmitted_entries(ring) > 0
+    }
+
+    /// What an enter may be refused for without harm: a signal, the time, a full completion queue, no memory just now.
+    private func afterRefusedEnter(_ number: Int32) {
+        switch number {
+        case EINTR, ETIME, EBUSY, EAGAIN: break
+        default: invariant(false, "io_uring_enter is called as it must be (errno \(number); EEXIST: not by its thread)")
+        }
+    }
+}
