@@ -172,7 +172,10 @@ class HTTP(Wire):
     def request(self, method, target, body=None, headers=None):
         body = body.encode() if isinstance(body, str) else body
         length = len(body) if body is not None else 0 if method in ("POST", "PUT") else None
-        self.send(self.head(method, target, headers, length) + (body or b""))
+        try:
+            self.send(self.head(method, target, headers, length) + (body or b""))
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # refused while we were still sending: the answer is there to read
         return self.read_response(method)
 
     def get(self, target, headers=None):

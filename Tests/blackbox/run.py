@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import pathlib
 import sys
+import tempfile
 import time
 import unittest
 
@@ -89,4 +90,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with tempfile.TemporaryDirectory(prefix="fanfare-tests-", ignore_cleanup_errors=True) as folder:
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+        status = main()
+    sys.exit(status)
