@@ -20,7 +20,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "Zg", "Zg=", "Zg===", "Zm9vY", "Zm9v=", "=", "====", "Z===", "Zh==", "Zm9=", "Zg==Zg==", "Z-_=", "Zm 9", "Zm9v\n",
+        "Zg", "Zg=", "Zg===", "Zm9vY", "Zm9v=", "=", "====", "Z===", "Zh==", "Zm9=", "Zg==Zg==", "Z-_=", "Zm 9",
+        "Zm9v\n",
         "Zm9v\r\n", "Zg=A", "Zm\u{0}9", "Zmé=",
     ])
     func whatIsNotStrictlyBase64IsRefused(_ text: String) { #expect(Base64.decode(Array(text.utf8)) == nil) }

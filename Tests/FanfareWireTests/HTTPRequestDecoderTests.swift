@@ -206,7 +206,9 @@ import Testing
     @Test func aBodyAtTheLimitIsTakenAndOneBeyondIsNot() {
         let limits = HTTPLimits(bodyBytesMax: 4)
         let head = "POST / HTTP/1.1\r\nHost: h\r\n"
-        for good in ["Content-Length: 4\r\n\r\nabcd", "Transfer-Encoding: Chunked\r\n\r\n2\r\nab\r\n02 ;x\r\ncd\r\n0\r\n\r\n"] {
+        for good in [
+            "Content-Length: 4\r\n\r\nabcd", "Transfer-Encoding: Chunked\r\n\r\n2\r\nab\r\n02 ;x\r\ncd\r\n0\r\n\r\n",
+        ] {
             guard case .request(let request)? = decodeHTTP([bytes(head + good)], limits: limits).first else {
                 Issue.record("refused: \(good)")
                 continue

@@ -126,7 +126,8 @@ private func note(_ event: HTTPResponseEvent, _ statusSeen: Int?, in seen: inout
 
     @Test func anEndlessBodyIsNotReadToItsEnd() {
         let message = bytes("HTTP/1.1 200 OK\r\n\r\n") + [UInt8](repeating: 7, count: 70_000)
-        guard case .response(200, _, let body, _, let isComplete, let keepAlive)? = decodeResponses([message]).first else {
+        guard case .response(200, _, let body, _, let isComplete, let keepAlive)? = decodeResponses([message]).first
+        else {
             Issue.record("no response")
             return
         }
@@ -142,7 +143,10 @@ private func note(_ event: HTTPResponseEvent, _ statusSeen: Int?, in seen: inout
         #expect(decodeResponses(singleBytes(chunked), mode: .stream) == wanted)
         #expect(decodeResponses(singleBytes(chunked + chunked), mode: .stream) == wanted + wanted)
         let open = bytes("HTTP/1.1 200 OK\r\n\r\nabcde")
-        #expect(decodeResponses(singleBytes(open), mode: .stream, closes: true) == [.head(200, []), .body(bytes("abcde")), .end])
+        #expect(
+            decodeResponses(singleBytes(open), mode: .stream, closes: true) == [
+                .head(200, []), .body(bytes("abcde")), .end,
+            ])
         let empty = bytes("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         #expect(decodeResponses(singleBytes(empty), mode: .stream) == [.head(200, ["Content-Length=0"]), .end])
     }

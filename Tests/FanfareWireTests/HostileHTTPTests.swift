@@ -154,7 +154,8 @@ struct HostileRequest: CustomTestStringConvertible, Sendable {
         .init("trailer with bare LF", chunked + "0\r\nA: b\n\r\n", .trailer),
         .init("bare LF instead of trailers", chunked + "0\r\n\n", .trailer),
         .init(
-            "long trailers", chunked + "0\r\n" + String(repeating: "A: b\r\n", count: 2000) + "\r\n", .trailerTooLong, 431),
+            "long trailers", chunked + "0\r\n" + String(repeating: "A: b\r\n", count: 2000) + "\r\n", .trailerTooLong,
+            431),
     ]
 }
 
@@ -179,7 +180,9 @@ struct HostileRequest: CustomTestStringConvertible, Sendable {
 
     @Test func everyFailureHasAStableCodeAndADetail() {
         for error in HTTPDecodeError.allCases {
-            #expect(error.code.utf8.allSatisfy { ($0 >= 97 && $0 <= 122) || $0 == 45 || $0 == 46 || ($0 >= 48 && $0 <= 57) })
+            #expect(
+                error.code.utf8.allSatisfy { ($0 >= 97 && $0 <= 122) || $0 == 45 || $0 == 46 || ($0 >= 48 && $0 <= 57) }
+            )
             #expect("\(error.detail)".count > 20)
         }
     }

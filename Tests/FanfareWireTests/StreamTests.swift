@@ -102,7 +102,9 @@ func decodeEvents(_ pieces: [[UInt8]]) -> [String] {
         expect("id: 3\n\nid: \u{0}4\n\ndata: x\n\n", ["resume 3", "resume 3", "message|x|3"])
     }
 
-    @Test func retryIsDigitsOnly() { expect("retry: 1500\nretry: 1x\nretry: -1\nretry:\n\n", ["retry 1500", "resume "]) }
+    @Test func retryIsDigitsOnly() {
+        expect("retry: 1500\nretry: 1x\nretry: -1\nretry:\n\n", ["retry 1500", "resume "])
+    }
 
     @Test func whatIsWrittenIsRead() {
         var output: [UInt8] = []
@@ -122,7 +124,12 @@ func decodeEvents(_ pieces: [[UInt8]]) -> [String] {
         HTTPWriter.endHead(&output)
         #expect(
             decodeResponses([output], mode: .stream) == [
-                .head(200, ["content-type=text/event-stream", "cache-control=no-store", "x-accel-buffering=no", "connection=close"])
+                .head(
+                    200,
+                    [
+                        "content-type=text/event-stream", "cache-control=no-store", "x-accel-buffering=no",
+                        "connection=close",
+                    ])
             ])
     }
 

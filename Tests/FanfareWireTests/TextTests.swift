@@ -61,13 +61,15 @@ func asking<Result>(_ text: String, _ body: (ByteView) throws -> Result) rethrow
     @Test(arguments: ["", "text", "/", "text/", "/plain", "te xt/plain", "text/pl ain", ";charset=utf-8", "a/b/c"])
     func whatIsNoMediaTypeIsNil(_ text: String) { #expect(asking(text) { MediaType($0) == nil }) }
 
-    @Test(arguments: [
-        (nil, true), ("text/event-stream", true), ("*/*", true), ("text/*", true), ("TEXT/Event-Stream;q=0.1", true),
-        ("text/html", false), ("text/html, */*;q=0.1", true), ("text/event-stream;q=0", false),
-        ("text/event-stream;q=0, */*", false), ("*/*;q=0", false), ("text/*;q=0.000, */*", false),
-        ("*/*;q=0, text/event-stream", true), ("application/json", false), ("garbage", false), ("", false),
-        ("text/event-stream;q=", true), ("text/html,application/xhtml+xml,*/*;q=0.8", true),
-    ] as [(String?, Bool)])
+    @Test(
+        arguments: [
+            (nil, true), ("text/event-stream", true), ("*/*", true), ("text/*", true),
+            ("TEXT/Event-Stream;q=0.1", true),
+            ("text/html", false), ("text/html, */*;q=0.1", true), ("text/event-stream;q=0", false),
+            ("text/event-stream;q=0, */*", false), ("*/*;q=0", false), ("text/*;q=0.000, */*", false),
+            ("*/*;q=0, text/event-stream", true), ("application/json", false), ("garbage", false), ("", false),
+            ("text/event-stream;q=", true), ("text/html,application/xhtml+xml,*/*;q=0.8", true),
+        ] as [(String?, Bool)])
     func acceptDecidesByItsMostSpecificRange(_ accept: String?, _ wanted: Bool) {
         let head = "GET / HTTP/1.1\r\nHost: h\r\n" + (accept.map { "Accept: \($0)\r\n" } ?? "") + "\r\n"
         asking(head) { view in
@@ -83,14 +85,16 @@ func asking<Result>(_ text: String, _ body: (ByteView) throws -> Result) rethrow
 }
 
 @Suite struct AuthorityTests {
-    @Test(arguments: [
-        ("example.com", "example.com", nil, .name), ("example.com:8443", "example.com", 8443, .name),
-        ("localhost", "localhost", nil, .name), ("127.0.0.1:80", "127.0.0.1", 80, .ipv4),
-        ("[::1]:80", "::1", 80, .ipv6), ("[2001:db8::1]", "2001:db8::1", nil, .ipv6), ("[::]", "::", nil, .ipv6),
-        ("[1:2:3:4:5:6:7:8]", "1:2:3:4:5:6:7:8", nil, .ipv6), ("[::ffff:192.0.2.1]", "::ffff:192.0.2.1", nil, .ipv6),
-        ("[1:2:3:4:5:6:192.0.2.1]", "1:2:3:4:5:6:192.0.2.1", nil, .ipv6), ("[1::]", "1::", nil, .ipv6),
-        ("a_b-c.d.", "a_b-c.d.", nil, .name), ("1.2.3.com", "1.2.3.com", nil, .name),
-    ] as [(String, String, Int?, HTTPAuthority.Kind)])
+    @Test(
+        arguments: [
+            ("example.com", "example.com", nil, .name), ("example.com:8443", "example.com", 8443, .name),
+            ("localhost", "localhost", nil, .name), ("127.0.0.1:80", "127.0.0.1", 80, .ipv4),
+            ("[::1]:80", "::1", 80, .ipv6), ("[2001:db8::1]", "2001:db8::1", nil, .ipv6), ("[::]", "::", nil, .ipv6),
+            ("[1:2:3:4:5:6:7:8]", "1:2:3:4:5:6:7:8", nil, .ipv6),
+            ("[::ffff:192.0.2.1]", "::ffff:192.0.2.1", nil, .ipv6),
+            ("[1:2:3:4:5:6:192.0.2.1]", "1:2:3:4:5:6:192.0.2.1", nil, .ipv6), ("[1::]", "1::", nil, .ipv6),
+            ("a_b-c.d.", "a_b-c.d.", nil, .name), ("1.2.3.com", "1.2.3.com", nil, .name),
+        ] as [(String, String, Int?, HTTPAuthority.Kind)])
     func hostsAndPortsAreTakenApart(_ text: String, _ host: String, _ port: Int?, _ kind: HTTPAuthority.Kind) {
         asking(text) { view in
             let authority = HTTPAuthority(view)
@@ -101,7 +105,8 @@ func asking<Result>(_ text: String, _ body: (ByteView) throws -> Result) rethrow
     }
 
     @Test(arguments: [
-        "", ":80", "h:", "h:0", "h:65536", "h:123456", "h:8a", "h:-1", "a b", "a/b", "a?b", "a@b", "a,b", "ä", "[]", "[::1",
+        "", ":80", "h:", "h:0", "h:65536", "h:123456", "h:8a", "h:-1", "a b", "a/b", "a?b", "a@b", "a,b", "ä", "[]",
+        "[::1",
         "[::1]x", "[::1]80", "[:::]", "[1::2::3]", "[1:2:3:4:5:6:7]", "[1:2:3:4:5:6:7:8:9]", "[12345::]", "[g::]",
         "[::1.2.3]", "[fe80::1%25eth0]", "[1:2:3:4:5:6:7:1.2.3.4]", "256.1.1.1", "1.2.3", "127.1", "01.2.3.4", "1",
         "1.2.3.4.5", "::1", "a%41", ".a", "[1:]", "[:1]",
@@ -109,7 +114,9 @@ func asking<Result>(_ text: String, _ body: (ByteView) throws -> Result) rethrow
     func whatIsNoHostIsNil(_ text: String) { #expect(asking(text) { HTTPAuthority($0) == nil }) }
 
     @Test func localhostIncludesNamesBelowIt() {
-        for (text, wanted) in [("LocalHost:1", true), ("a.localhost", true), ("xlocalhost", false), ("127.0.0.1", false)] {
+        for (text, wanted) in [
+            ("LocalHost:1", true), ("a.localhost", true), ("xlocalhost", false), ("127.0.0.1", false),
+        ] {
             #expect(asking(text) { HTTPAuthority($0)?.isLocalhost } == wanted)
         }
     }
@@ -175,13 +182,15 @@ func asking<Result>(_ text: String, _ body: (ByteView) throws -> Result) rethrow
         }
         #expect(
             String(decoding: output, as: UTF8.self)
-                == "HTTP/1.1 202 Accepted\r\ncontent-type: application/json\r\ncontent-length: 14\r\n\r\n{\"accepted\":1}")
+                == "HTTP/1.1 202 Accepted\r\ncontent-type: application/json\r\ncontent-length: 14\r\n\r\n{\"accepted\":1}"
+        )
         HTTPWriter.appendEmptyResponse(204, keepAlive: false, to: &output)
         let seen = decodeResponses([output])
         #expect(seen.count == 2)
         #expect(
             seen.last
-                == .response(204, headers: ["connection=close"], body: [], bodyBytes: 0, isComplete: true, keepAlive: false))
+                == .response(
+                    204, headers: ["connection=close"], body: [], bodyBytes: 0, isComplete: true, keepAlive: false))
     }
 
     @Test func aProblemIsJSONThatSaysWhatIsWrong() {

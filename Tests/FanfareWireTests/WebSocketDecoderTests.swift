@@ -3,7 +3,12 @@ import Testing
 
 /// What a WebSocket decoder said, copied.
 enum SeenWebSocket: Equatable {
-    case text([UInt8]), binary([UInt8]), ping([UInt8]), pong([UInt8]), close(UInt16, String), failure(WebSocketError)
+    case text([UInt8])
+    case binary([UInt8])
+    case ping([UInt8])
+    case pong([UInt8])
+    case close(UInt16, String)
+    case failure(WebSocketError)
 }
 
 func decodeWebSocket(

@@ -7,7 +7,9 @@ import Testing
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13",
     ]
 
-    private func check(_ lines: [String], requestLine: String = "GET /chat HTTP/1.1") -> Result<String, WebSocketHandshakeError> {
+    private func check(_ lines: [String], requestLine: String = "GET /chat HTTP/1.1") -> Result<
+        String, WebSocketHandshakeError
+    > {
         asking(([requestLine] + lines + ["", ""]).joined(separator: "\r\n")) { view in
             var input = view
             var decoder = HTTPRequestDecoder(limits: HTTPLimits())
@@ -41,7 +43,10 @@ import Testing
         #expect(check(without("Sec-WebSocket-Version")) == .failure(.version))
         #expect(check(without("Sec-WebSocket-Version", "Sec-WebSocket-Version: 8")) == .failure(.version))
         #expect(check(without("Sec-WebSocket-Key")) == .failure(.key))
-        for key in ["x", "dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZQ", "AAAAAAAAAAAAAAAAAAAAAAAA", "dGhlIHNhbXBsZSBub25jZR=="] {
+        for key in [
+            "x", "dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZQ", "AAAAAAAAAAAAAAAAAAAAAAAA",
+            "dGhlIHNhbXBsZSBub25jZR==",
+        ] {
             #expect(check(without("Sec-WebSocket-Key", "Sec-WebSocket-Key: " + key)) == .failure(.key))
         }
         #expect(check(Self.lines + ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]) == .failure(.key))

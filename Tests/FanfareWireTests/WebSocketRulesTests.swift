@@ -157,7 +157,8 @@ struct BrokenFrames: CustomTestStringConvertible, Sendable {
             var random = SeededRandom(seed: UInt64(seed))
             var stream: [UInt8] = []
             for _ in 0..<Int.random(in: 1...8, using: &random) {
-                let text = String(repeating: Bool.random(using: &random) ? "a€" : "𝄞b", count: Int.random(in: 0...60, using: &random))
+                let text = String(
+                    repeating: Bool.random(using: &random) ? "a€" : "𝄞b", count: Int.random(in: 0...60, using: &random))
                 let payload = bytes(text)
                 let cut = Int.random(in: 0...payload.count, using: &random)
                 stream += maskedFrame(0x01, Array(payload[..<cut])) + maskedFrame(0x89, [1])
@@ -182,18 +183,22 @@ struct BrokenFrames: CustomTestStringConvertible, Sendable {
     }
 
     @Test func agreesWithTheStandardLibraryOnEveryScalarAndEveryCut() {
-        for text in ["κόσμε", "\u{0}\u{7F}\u{80}\u{7FF}\u{800}\u{FFFF}", "\u{10000}\u{10FFFF}\u{D7FF}\u{E000}", "ascii only text"] {
+        for text in [
+            "κόσμε", "\u{0}\u{7F}\u{80}\u{7FF}\u{800}\u{FFFF}", "\u{10000}\u{10FFFF}\u{D7FF}\u{E000}",
+            "ascii only text",
+        ] {
             let whole = bytes(text)
             for cut in 0...whole.count { #expect(validate([Array(whole[..<cut]), Array(whole[cut...])])) }
         }
     }
 
-    @Test(arguments: [
-        [0x80], [0xBF], [0xC0, 0x80], [0xC1, 0xBF], [0xE0, 0x80, 0x80], [0xE0, 0x9F, 0xBF], [0xED, 0xA0, 0x80],
-        [0xED, 0xBF, 0xBF], [0xF0, 0x80, 0x80, 0x80], [0xF0, 0x8F, 0xBF, 0xBF], [0xF4, 0x90, 0x80, 0x80],
-        [0xF5, 0x80, 0x80, 0x80], [0xF8, 0x88, 0x80, 0x80, 0x80], [0xFE], [0xFF], [0xC3], [0xE2, 0x82],
-        [0xF0, 0x9D, 0x84], [0xC3, 0x41], [0xE2, 0x82, 0x41], [0xF0, 0x9D, 0x84, 0x41], [0xE2, 0xC3, 0xA4],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0x80], [0xBF], [0xC0, 0x80], [0xC1, 0xBF], [0xE0, 0x80, 0x80], [0xE0, 0x9F, 0xBF], [0xED, 0xA0, 0x80],
+            [0xED, 0xBF, 0xBF], [0xF0, 0x80, 0x80, 0x80], [0xF0, 0x8F, 0xBF, 0xBF], [0xF4, 0x90, 0x80, 0x80],
+            [0xF5, 0x80, 0x80, 0x80], [0xF8, 0x88, 0x80, 0x80, 0x80], [0xFE], [0xFF], [0xC3], [0xE2, 0x82],
+            [0xF0, 0x9D, 0x84], [0xC3, 0x41], [0xE2, 0x82, 0x41], [0xF0, 0x9D, 0x84, 0x41], [0xE2, 0xC3, 0xA4],
+        ] as [[UInt8]])
     func whatIsNotUTF8IsRefused(_ wrong: [UInt8]) {
         for padding in [0, 1, 7, 8, 9] {
             let text = [UInt8](repeating: 65, count: padding) + wrong

@@ -37,7 +37,9 @@ package enum ASCII {
 
     /// Unreserved characters of RFC 3986: never percent-encoded.
     @inlinable package static func isUnreserved(_ byte: UInt8) -> Bool {
-        isDigit(byte) || (byte | 0x20) &- UInt8(ascii: "a") < 26 || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
-            || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "~")
+        switch byte {
+        case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"): true
+        default: isDigit(byte) || (byte | 0x20) &- UInt8(ascii: "a") < 26
+        }
     }
 }

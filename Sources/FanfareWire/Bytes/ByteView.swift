@@ -120,6 +120,7 @@ import Glibc
 
         @inlinable init(_ bytes: UnsafeRawBufferPointer) { unsafe self.bytes = unsafe bytes }
 
+        /// The next byte.
         @inlinable package mutating func next() -> UInt8? {
             guard unsafe index < bytes.count else { return nil }
             defer { index += 1 }
@@ -127,13 +128,16 @@ import Glibc
         }
     }
 
+    /// Walks the bytes from the first.
     @inlinable package func makeIterator() -> Iterator { unsafe Iterator(bytes) }
 }
 
 extension ByteView: Equatable {
+    /// Whether both hold the same bytes.
     @inlinable package static func == (left: Self, right: Self) -> Bool {
         guard left.count == right.count else { return false }
-        guard let first = unsafe left.bytes.baseAddress, let second = unsafe right.bytes.baseAddress else { return true }
+        guard let first = unsafe left.bytes.baseAddress, let second = unsafe right.bytes.baseAddress
+        else { return true }
         // Safe: both hold left.count bytes.
         return unsafe memcmp(first, second, left.count) == 0
     }

@@ -12,11 +12,13 @@ package struct CommaList: Sequence {
         return false
     }
 
+    /// Walks the elements.
     package struct Iterator: IteratorProtocol {
         private var rest: ByteView
 
         fileprivate init(_ value: ByteView) { rest = value }
 
+        /// The next element that is not empty, without blanks around it.
         package mutating func next() -> ByteView? {
             while !rest.isEmpty {
                 let end = DelimitedText.firstUnquoted(UInt8(ascii: ","), in: rest) ?? rest.count
@@ -28,6 +30,7 @@ package struct CommaList: Sequence {
         }
     }
 
+    /// Walks the elements from the first.
     package func makeIterator() -> Iterator { Iterator(value) }
 }
 

@@ -61,12 +61,20 @@ package enum HTTPDecodeError: String, Error, Sendable, CaseIterable {
         switch self {
         case .requestLine: "The request line must be METHOD, one space, target, one space, HTTP/1.1."
         case .method: "The request does not begin with a method name."
-        case .target: "The request target must be a path that begins with /, an absolute http(s) URL, or * for OPTIONS, in printable ASCII without a fragment."
+        case .target:
+            """
+            The request target must be a path that begins with /, an absolute http(s) URL, or * for OPTIONS, in printable \
+            ASCII without a fragment.
+            """
         case .targetTooLong: "The request target is longer than this service reads; shorten the query."
         case .version: "The protocol version must be written HTTP/1.1."
         case .versionUnsupported: "This service speaks HTTP/1.1 only."
         case .http2: "This looks like HTTP/2; this service speaks HTTP/1.1 only. Configure the client for HTTP/1.1."
-        case .tlsOnPlainPort: "This looks like a TLS handshake, but this listener speaks plain HTTP. Use http:// here, or connect to the TLS listener."
+        case .tlsOnPlainPort:
+            """
+            This looks like a TLS handshake, but this listener speaks plain HTTP. Use http:// here, or connect to the TLS \
+            listener.
+            """
         case .connectUnsupported: "This is not a proxy: CONNECT is not available."
         case .bareLineFeed: "Lines of a head must end in CR LF, not in LF alone."
         case .bareCarriageReturn: "A CR in a head must be followed by LF."

@@ -95,6 +95,7 @@ package struct HTTPHeaders: Sequence {
 
         fileprivate init(_ lines: ByteView) { self.lines = lines }
 
+        /// The next header.
         package mutating func next() -> Field? {
             guard start < lines.count, let end = lines.firstIndex(of: ASCII.lineFeed, from: start),
                 let colon = lines.firstIndex(of: UInt8(ascii: ":"), from: start)
@@ -104,6 +105,7 @@ package struct HTTPHeaders: Sequence {
         }
     }
 
+    /// Walks the headers from the first.
     package func makeIterator() -> Iterator { Iterator(lines) }
 }
 

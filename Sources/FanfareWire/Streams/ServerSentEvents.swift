@@ -7,8 +7,8 @@ package enum ServerSentEvents {
     /// Always 200, since EventSource gives up on anything else. The body ends with the connection: no chunks, so frames
     /// can be shared between connections.
     package static func appendHead(to output: inout [UInt8]) {
-        output.append(
-            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\nx-accel-buffering: no\r\nconnection: close\r\n")
+        output.append("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n")
+        output.append("x-accel-buffering: no\r\nconnection: close\r\n")
     }
 
     /// Appends how long the client should wait before it connects again; comes first in every stream.

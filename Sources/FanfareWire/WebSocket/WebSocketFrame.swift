@@ -2,7 +2,12 @@ import FanfareBase
 
 /// What a frame is (RFC 6455, section 5.2).
 package enum WebSocketOpcode: UInt8, Sendable {
-    case continuation = 0, text = 1, binary = 2, close = 8, ping = 9, pong = 10
+    case continuation = 0
+    case text = 1
+    case binary = 2
+    case close = 8
+    case ping = 9
+    case pong = 10
 
     /// Close, ping or pong: at most 125 bytes, never fragmented.
     package var isControl: Bool { rawValue >= 8 }

@@ -24,7 +24,11 @@ package enum WebSocketHandshakeError: String, Error, Sendable, CaseIterable {
     package var detail: StaticString {
         switch self {
         case .method: "A WebSocket is opened with GET over HTTP/1.1."
-        case .connection: "A WebSocket needs the headers Upgrade: websocket and Connection: Upgrade; a proxy in between may have removed the latter."
+        case .connection:
+            """
+            A WebSocket needs the headers Upgrade: websocket and Connection: Upgrade; a proxy in between may have removed \
+            the latter.
+            """
         case .version: "Sec-WebSocket-Version must be 13."
         case .key: "Sec-WebSocket-Key must be 16 random bytes in base64."
         }
@@ -46,7 +50,9 @@ package enum WebSocketHandshake {
     /// Checks a request for which `isRequested` holds and gives its key.
     package static func check(_ request: HTTPRequest) throws(WebSocketHandshakeError) -> ByteView {
         guard request.method == .get, request.minorVersion > 0 else { throw .method }
-        guard isRequested(by: request), request.headers.list(.connection, contains: "upgrade") else { throw .connection }
+        guard isRequested(by: request), request.headers.list(.connection, contains: "upgrade") else {
+            throw .connection
+        }
         guard !request.headers.isRepeated(.secWebSocketVersion),
             request.headers[.secWebSocketVersion]?.equals("13") == true
         else { throw .version }
@@ -85,7 +91,8 @@ package enum WebSocketHandshake {
 
     /// Appends the 101 that turns the connection into a WebSocket. `subprotocol` is one of the offered; nil picks none.
     package static func appendAcceptance(key: ByteView, subprotocol: ByteView? = nil, to output: inout [UInt8]) {
-        output.append("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: ")
+        output.append("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n")
+        output.append("sec-websocket-accept: ")
         appendAccept(forKey: key, to: &output)
         output.append("\r\n")
         if let subprotocol { HTTPWriter.appendHeader("sec-websocket-protocol", subprotocol, to: &output) }
