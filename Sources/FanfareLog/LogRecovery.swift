@@ -103,14 +103,22 @@ package struct LogRecovery {
 
     private mutating func recover(_ numbers: [SegmentNumber], _ identity: LogIdentity) throws(LogError) -> RecoveredLog {
         var deduplication = DeduplicationIndex(bytesMax: configuration.deduplicationBytesMax)
-        let activeIndex = try activeIndex(numbers, identity)
         var sealed = SealedSegments(storage: storage, identity: identity, configuration: configuration, now: now)
-        for number in numbers[..<activeIndex] { try sealed.load(number, into: &deduplication) }
+        var numbers = numbers
+        let activeIndex = try activeIndex(numbers, sealed, identity)
+        if activeIndex == numbers.count {
+            numbers.append(numbers[activeIndex - 1].next)
+            try prepare(numbers[activeIndex], identity)
+        }
+        for (index, number) in numbers[..<activeIndex].enumerated() {
+            try sealed.load(number, isNewest: index == activeIndex - 1, into: &deduplication)
+        }
         report.scannedSegments = sealed.scanned
 
         var tail = try RecoveredTail(
             storage: storage, identity: identity, number: numbers[activeIndex], before: sealed.segments.isEmpty ? nil : sealed.end, into: &deduplication)
         report.cut = tail.cut
+        try tail.removeFooter()
         try tail.makeDurable()
         try tail.markOpening(now: now, report: &report)
 
@@ -129,13 +137,14 @@ package struct LogRecovery {
 
     /// Which segment batches go to: the last one that holds a batch, or the one after it when that is sealed. Those
     /// behind it were prepared and never used.
-    private func activeIndex(_ numbers: [SegmentNumber], _ identity: LogIdentity) throws(LogError) -> Int {
+    private func activeIndex(_ numbers: [SegmentNumber], _ sealed: SealedSegments, _ identity: LogIdentity)
+        throws(LogError) -> Int
+    {
         for index in numbers.indices.reversed() {
             let number = numbers[index]
             try SegmentHeader.check(in: storage, identity: identity, segment: number)
             if try RecoveredTail.holdsBatch(storage, identity, number) {
-                let isSealed = try SealedSegments.footer(of: number, in: storage, identity: identity) != nil
-                return isSealed && index + 1 < numbers.count ? index + 1 : index
+                return try sealed.wholeFooter(of: number) == nil ? index : index + 1
             }
         }
         guard numbers[0] == SegmentNumber(1) else {

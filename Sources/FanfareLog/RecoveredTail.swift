@@ -124,6 +124,15 @@ struct RecoveredTail {
         }
     }
 
+    /// Takes away a footer that was left unfinished: batches will follow that it does not know.
+    func removeFooter() throws(LogError) {
+        let name = active.number.fileName
+        guard try SealedSegments.footer(of: active.number, in: storage, identity: identity) != nil else { return }
+        let zeros = LogMemory(capacity: LogLimits.blockBytes)
+        zeros.zero(0..<LogLimits.blockBytes)
+        try storage.write(name, at: active.fileBytes - UInt64(LogLimits.blockBytes), zeros.bytes(0..<LogLimits.blockBytes))
+    }
+
     /// Writes what was found but is not proven to be durable once more, and syncs it. A sync alone could lie: after a failed
     /// one the kernel takes dropped pages for clean ones.
     func makeDurable() throws(LogError) {

@@ -18,19 +18,34 @@ struct SealedSegments {
         self.now = now
     }
 
-    /// Adds `number`, which must follow on the last one.
-    mutating func load(_ number: SegmentNumber, into deduplication: inout DeduplicationIndex) throws(LogError) {
+    /// Adds `number`, which must follow on the last one. The newest sealed segment's footer may have been left unfinished,
+    /// so all of it is checked; the others were synced before their successor was full.
+    mutating func load(
+        _ number: SegmentNumber, isNewest: Bool, into deduplication: inout DeduplicationIndex
+    ) throws(LogError) {
         try SegmentHeader.check(in: storage, identity: identity, segment: number)
-        if let footer = try Self.footer(of: number, in: storage, identity: identity),
-            let segment = try restore(number, footer)
+        if let footer = try isNewest ? wholeFooter(of: number) : Self.footer(of: number, in: storage, identity: identity),
+            let segment = try restore(number, footer), try loadIdentities(number, footer, into: &deduplication)
         {
             try checkOrder(number, first: footer.first)
-            try loadIdentities(number, footer, into: &deduplication)
             segments.append(segment)
             end = SegmentEnd(last: footer.last, generation: footer.generation, ceiling: footer.ceiling)
         } else {
             try scan(number, into: &deduplication)
         }
+    }
+
+    /// The footer of `number` when it and all its sections are valid.
+    func wholeFooter(of number: SegmentNumber) throws(LogError) -> SegmentFooter? {
+        guard let footer = try Self.footer(of: number, in: storage, identity: identity) else { return nil }
+        guard try section(footer.sparse, of: number) != nil, try section(footer.deduplication, of: number) != nil else {
+            return nil
+        }
+        guard footer.topics.bytes >= 4 else { return footer }
+        // The checksum of the topics stands at their end.
+        var topics = footer.topics
+        topics.bytes -= 4
+        return try section(topics, of: number) == nil ? nil : footer
     }
 
     /// The footer of `number`; nil when it has no valid one.
@@ -76,14 +91,12 @@ struct SealedSegments {
         return memory
     }
 
+    /// False when the section is damaged: the segment is then read whole.
     private func loadIdentities(
         _ number: SegmentNumber, _ footer: SegmentFooter, into deduplication: inout DeduplicationIndex
-    ) throws(LogError) {
-        guard footer.newest.seconds &+ configuration.deduplicationWindowSeconds >= now.seconds else { return }
-        guard let entries = try section(footer.deduplication, of: number) else {
-            throw .damaged(
-                LogDamage(file: number.fileName, offset: footer.deduplication.offset, reason: .bodyChecksum))
-        }
+    ) throws(LogError) -> Bool {
+        guard footer.newest.seconds &+ configuration.deduplicationWindowSeconds >= now.seconds else { return true }
+        guard let entries = try section(footer.deduplication, of: number) else { return false }
         let size = DeduplicationIndex.entryBytes
         for index in 0..<footer.deduplication.bytes / size {
             let entry = entries.bytes(index * size..<(index + 1) * size)
@@ -92,6 +105,7 @@ struct SealedSegments {
                     key: DeduplicationKey(low: entry.u64(0), high: entry.u64(8)), sequence: SequenceNumber(entry.u64(16)),
                     time: WallTime(nanoseconds: entry.u64(24))))
         }
+        return true
     }
 
     private func checkOrder(_ number: SegmentNumber, first: SequenceNumber) throws(LogError) {

@@ -247,8 +247,9 @@ private func letter(_ number: UInt64) -> JournalDeadLetter {
             harness.turn()
         }
         #expect(storage.changes.contains { if case .rename(let name, _) = $0 { name.hasSuffix("2") } else { false } })
+        let replay = MemoryStorage()
         for count in 0...storage.changes.count {
-            let replay = try MemoryStorage.replaying(storage.changes[..<count])
+            if count > 0 { try replay.apply(storage.changes[count - 1]) }
             let synced = marks.last { $0.changes <= count }?.synced ?? 0
             for crash in [MemoryStorage.Crash.losesUnsynced, .keepsAll, .tears(seed: UInt64(count))] {
                 let recovered = try JournalRecovery.open(replay.crashed(crash), identity: JournalHarness.identity)

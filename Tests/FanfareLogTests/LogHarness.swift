@@ -12,6 +12,8 @@ final class LogHarness {
     var withdrawn: [ClosedRange<SequenceNumber>] = []
     /// Gives an action's result instead of carrying it out; nil carries it out.
     var intercept: ((LogAction.Kind) -> Int32?)?
+    /// Called after each completion.
+    var afterAction: (() -> Void)?
     /// Actions whose completion is held back while `holds`.
     var holds = false
     /// The most bytes a write takes.
@@ -100,6 +102,8 @@ final class LogHarness {
     private func perform(_ action: LogAction) {
         let result = intercept?(action.kind) ?? carryOut(action.kind)
         writer.completed(action.id, result: result, time: time)
+        while let batch = writer.nextCommitted() { committed.append(batch) }
+        afterAction?()
     }
 
     func carryOut(_ kind: LogAction.Kind) -> Int32 {

@@ -95,13 +95,6 @@ final class MemoryStorage: LogStorage {
         }
     }
 
-    /// A new directory with the first `count` changes of `changes` made.
-    static func replaying(_ changes: ArraySlice<Change>) throws(LogError) -> MemoryStorage {
-        let storage = MemoryStorage()
-        for change in changes { try storage.apply(change) }
-        return storage
-    }
-
     /// What the next start finds.
     func crashed(_ crash: Crash) -> MemoryStorage {
         var random = SplitMix64(state: 0)
