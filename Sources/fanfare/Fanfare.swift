@@ -3,5 +3,8 @@ import FanfareBase
 
 @main
 struct Fanfare: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "fanfare")
+    static let configuration = CommandConfiguration(
+        commandName: "fanfare",
+        abstract: "A notification service: one log, many cursors.",
+        subcommands: [Serve.self])
 }

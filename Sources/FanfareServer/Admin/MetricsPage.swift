@@ -1,0 +1,58 @@
+import FanfareBase
+
+/// What the service counts, as Prometheus reads it (text format 0.0.4).
+struct MetricsPage {
+    let service: ServiceContext
+
+    /// The page.
+    var text: [UInt8] {
+        var page = ""
+        counter("connections_accepted_total", "Connections accepted.", \.connectionsAccepted, &page)
+        counter("connections_refused_total", "Connections refused at the limit.", \.connectionsRefused, &page)
+        counter("connections_closed_total", "Connections that have ended.", \.connectionsClosed, &page)
+        counter("tls_failures_total", "TLS sessions that failed.", \.tlsFailures, &page)
+        counter("receive_buffers_exhausted_total", "Receives that found no buffer.", \.receiveBuffersExhausted, &page)
+        counter("output_overflows_total", "Connections closed because they did not take our answers.", \.outputOverflows, &page)
+        counter("sent_bytes_total", "Bytes sent, with TLS and framing.", \.bytesSent, &page)
+        counter("sends_total", "Sends made.", \.sends, &page)
+        counter("short_sends_total", "Sends of which the kernel took only a part.", \.shortSends, &page)
+        counter("http_requests_total", "HTTP requests.", \.requests, &page)
+        counter("http_requests_refused_total", "HTTP requests answered with an error.", \.requestsRefused, &page)
+        counter("events_accepted_total", "Events given a number.", \.eventsAccepted, &page)
+        counter("events_duplicate_total", "Events that were in the log already.", \.eventsDuplicate, &page)
+        counter("events_announced_total", "Events told to a shard's members.", \.eventsAnnounced, &page, perShard: true)
+        counter("catch_up_reads_total", "Blocks of the log read for those who lag.", \.catchUpReads, &page)
+        counter("catch_up_bytes_total", "Bytes sent to sockets from the log.", \.catchUpBytes, &page)
+        counter("sockets_opened_total", "Sockets that have subscribed.", \.socketsOpened, &page)
+        counter("sockets_closed_total", "Subscribed sockets that have ended.", \.socketsClosed, &page)
+        counter("webhook_attempts_total", "Webhook attempts made.", \.webhookAttempts, &page)
+        counter("webhook_delivered_total", "Webhook attempts that succeeded.", \.webhookDelivered, &page)
+        counter("webhook_failed_total", "Webhook attempts that failed.", \.webhookFailed, &page)
+        counter("webhook_dead_letters_total", "Webhook deliveries given up.", \.webhookDeadLetters, &page)
+        counter("webhook_connections_opened_total", "Connections made to webhook endpoints.", \.webhookConnectionsOpened, &page)
+        counter("turns_total", "Turns of the shards' loops.", \.turns, &page, perShard: true)
+        gauge("log_head", "The last committed sequence.", service.catalog.head.rawValue, &page)
+        gauge("log_first_retained", "The first sequence not removed.", service.catalog.firstRetained.rawValue, &page)
+        gauge("shards", "Shards.", UInt64(service.shardCount), &page)
+        gauge("start_time_seconds", "When the service started.", service.startedAt.seconds, &page)
+        return Array(page.utf8)
+    }
+
+    private func counter(
+        _ name: String, _ help: String, _ counter: KeyPath<ShardMetrics, Counter>, _ page: inout String,
+        perShard: Bool = false
+    ) {
+        page += "# HELP fanfare_\(name) \(help)\n# TYPE fanfare_\(name) counter\n"
+        guard perShard else {
+            page += "fanfare_\(name) \(service.metrics.reduce(0) { $0 &+ $1[keyPath: counter].current })\n"
+            return
+        }
+        for (number, metrics) in service.metrics.enumerated() {
+            page += "fanfare_\(name){shard=\"\(number)\"} \(metrics[keyPath: counter].current)\n"
+        }
+    }
+
+    private func gauge(_ name: String, _ help: String, _ value: UInt64, _ page: inout String) {
+        page += "# HELP fanfare_\(name) \(help)\n# TYPE fanfare_\(name) gauge\nfanfare_\(name) \(value)\n"
+    }
+}

@@ -1,0 +1,163 @@
+import FanfareBase
+import FanfareWire
+
+/// HTTP/1.1 on an accepted connection: requests in, answers out in order, until it ends or becomes a socket.
+final class HTTPHandler: ConnectionHandler {
+    /// What is done with a request.
+    enum Verdict {
+        /// Answered at once.
+        case answer(Answer)
+        /// The answer comes later, to the request's ticket.
+        case pending
+        /// The connection is no longer HTTP: the handler goes on with what has not been read.
+        case switched(any ConnectionHandler)
+    }
+
+    private var decoder: HTTPRequestDecoder
+    private var responses = ResponseQueue()
+    /// Input that was not decoded because too many answers are owed; bounded by what arrives before the receive is stopped.
+    private var unread: [UInt8] = []
+    /// A request asked for the end behind its answer, or could not be read: nothing after it counts.
+    private var isLast = false
+    /// The deadline counts from the first byte of a head: bytes that trickle in do not move it.
+    private var isTimingHead = true
+
+    /// A handler of a new connection that takes bodies of `bodyBytesMax`.
+    init(bodyBytesMax: Int) {
+        decoder = HTTPRequestDecoder(limits: HTTPLimits(bodyBytesMax: bodyBytesMax))
+    }
+
+    func received(_ bytes: UnsafeRawBufferPointer, on connection: Connection, shard: Shard) {
+        if !unread.isEmpty {
+            unread += unsafe Array(bytes)
+            return
+        }
+        var input = unsafe ByteView(bytes)
+        decode(&input, on: connection, shard: shard)
+    }
+
+    private func decode(_ input: inout ByteView, on connection: Connection, shard: Shard) {
+        while !isLast, connection.phase == .open, !responses.isFull {
+            guard let event = decoder.decode(&input) else { break }
+            switch event {
+            case .request(let request):
+                if let next = take(request, on: connection, shard: shard) {
+                    return switchOver(to: next, input, on: connection, shard: shard)
+                }
+            case .continueExpected: expectContinue(on: connection, shard: shard)
+            case .failure(let error): fail(error, shard)
+            }
+        }
+        if !input.isEmpty, !isLast {
+            unread = input.array
+            shard.pauseReceive(connection)
+        }
+        reschedule(connection, shard)
+        flush(on: connection, shard: shard)
+    }
+
+    /// - Returns: the handler that goes on, when the request made the connection something else.
+    private func take(_ request: HTTPRequest, on connection: Connection, shard: Shard) -> (any ConnectionHandler)? {
+        shard.metrics.requests.add(1)
+        if !request.keepAlive { isLast = true }
+        let router = Router(shard: shard, connection: connection)
+        if !responses.isEmpty, request.path.equals("/v1/subscribe") {
+            // The connection would change hands with answers still owed.
+            isLast = true
+            let ticket = responses.take(ResponseQueue.Framing(keepAlive: false, minorVersion: 1))
+            responses.fill(
+                ticket, .problem(400, "pipelined-subscribe", "Await all answers before subscribing on a connection."))
+            return nil
+        }
+        let ticket = responses.take(
+            ResponseQueue.Framing(
+                keepAlive: request.keepAlive, minorVersion: request.minorVersion, isHead: request.method == .head,
+                crossOrigin: router.crossOriginHeaders(for: request)))
+        switch router.route(request, ticket: ticket) {
+        case .answer(let answer):
+            if answer.closes { isLast = true }
+            if answer.status >= 400 { shard.metrics.requestsRefused.add(1) }
+            responses.fill(ticket, answer)
+        case .pending: break
+        case .switched(let handler): return handler
+        }
+        return nil
+    }
+
+    /// An answer that took its time.
+    func answer(_ ticket: UInt64, _ answer: Answer, on connection: Connection, shard: Shard) {
+        responses.fill(ticket, answer)
+        flush(on: connection, shard: shard)
+        if connection.receivePaused, !responses.isFull, connection.phase == .open { resume(on: connection, shard: shard) }
+    }
+
+    private func flush(on connection: Connection, shard: Shard) {
+        while let bytes = responses.next() { shard.send(bytes, on: connection) }
+        if isLast, responses.isEmpty { shard.finish(connection) }
+    }
+
+    /// Goes on with requests that had to wait for answers to leave.
+    private func resume(on connection: Connection, shard: Shard) {
+        let waiting = unread
+        unread = []
+        waiting.withByteView { view in
+            var input = view
+            decode(&input, on: connection, shard: shard)
+        }
+        if unread.isEmpty { shard.resumeReceive(connection) }
+    }
+
+    private func switchOver(
+        to next: any ConnectionHandler, _ rest: ByteView, on connection: Connection, shard: Shard
+    ) {
+        connection.handler = next
+        if !rest.isEmpty { unsafe next.received(rest.unsafeBytes, on: connection, shard: shard) }
+    }
+
+    /// An interim answer may not overtake an answer owed before it (RFC 9110, 10.1.1); the client then waits a little
+    /// and sends its body anyway.
+    private func expectContinue(on connection: Connection, shard: Shard) {
+        if responses.isEmpty { shard.send(Array(HTTPWriter.continueResponse.description.utf8), on: connection) }
+    }
+
+    private func fail(_ error: HTTPDecodeError, _ shard: Shard) {
+        shard.metrics.requestsRefused.add(1)
+        isLast = true
+        let ticket = responses.take(ResponseQueue.Framing(keepAlive: false, minorVersion: 1))
+        responses.fill(
+            ticket, .problem(error.status, error.code, error.detail.description))
+    }
+
+    private func reschedule(_ connection: Connection, _ shard: Shard) {
+        let milliseconds: Int
+        if decoder.isReadingHead {
+            if isTimingHead { return }
+            isTimingHead = true
+            milliseconds = Limits.headTimeoutMilliseconds
+        } else {
+            isTimingHead = false
+            milliseconds = decoder.isIdle ? Limits.idleTimeoutMilliseconds : Limits.bodyTimeoutMilliseconds
+        }
+        shard.schedule(connection, at: shard.time.monotonic.advanced(byMilliseconds: milliseconds))
+    }
+
+    func inputEnded(on connection: Connection, shard: Shard) {
+        isLast = true
+        if responses.isEmpty { shard.finish(connection) }
+    }
+
+    func deadlinePassed(on connection: Connection, shard: Shard) {
+        guard responses.isEmpty else {
+            let later = shard.time.monotonic.advanced(byMilliseconds: Limits.idleTimeoutMilliseconds)
+            return shard.schedule(connection, at: later)
+        }
+        isLast = true
+        let ticket = responses.take(ResponseQueue.Framing(keepAlive: false, minorVersion: 1))
+        responses.fill(
+            ticket,
+            .problem(408, "request-timeout", "No complete request arrived in time; send it in one go."))
+        flush(on: connection, shard: shard)
+    }
+
+    func closed(on connection: Connection, shard: Shard) {}
+}

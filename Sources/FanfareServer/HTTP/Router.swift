@@ -1,0 +1,154 @@
+import FanfareBase
+import FanfareEvent
+import FanfareWire
+
+/// From a request to what is done with it: may it come in at all, who asks, and which of the table's rows it is
+/// (CONTRACT, section 4).
+struct Router {
+    let shard: Shard
+    let connection: Connection
+
+    /// A request that was let in.
+    struct Admitted {
+        /// As it came.
+        let request: HTTPRequest
+        /// Its path, percent-decoded, cut at the slashes.
+        let path: [String]
+        /// Its query.
+        let query: QueryParameters
+        /// Who asks.
+        let principal: Principal
+        /// Where a later answer goes.
+        let ticket: UInt64
+    }
+
+    /// Does what `request` asks.
+    func route(_ request: HTTPRequest, ticket: UInt64) -> HTTPHandler.Verdict {
+        guard let listener = connection.listener else { return .answer(.empty(500)) }
+        if let refusal = refusal(of: request, listener) { return .answer(refusal) }
+        if request.method == .options { return .answer(preflight(request, listener)) }
+        let pathText = request.path.string
+        let service = Self.service(of: pathText)
+        guard let service, listener.configuration.serves.contains(service) else {
+            return .answer(Self.notFound(pathText, knownElsewhere: service))
+        }
+        if service == .probe { return Probes(shard: shard).route(pathText, request) }
+        let token = BearerToken(
+            authorization: request.headers[.authorization]?.string, query: request.query.string,
+            subprotocols: request.headers[.secWebSocketProtocol]?.string)
+        switch shard.service.access.authenticate(token, on: listener.configuration) {
+        case .missing: return .answer(Self.unauthorized("Send Authorization: Bearer TOKEN.", error: nil))
+        case .invalid: return .answer(Self.unauthorized("The token is not known here.", error: "invalid_token"))
+        case .principal(let principal):
+            guard let path = Self.segments(request.path), let query = try? QueryParameters(request.query) else {
+                return .answer(
+                    .problem(400, "invalid-target", "The path or query holds an invalid percent-encoding."))
+            }
+            return dispatch(
+                Admitted(request: request, path: path, query: query, principal: principal, ticket: ticket), service)
+        }
+    }
+
+    private func dispatch(_ admitted: Admitted, _ service: Listener.Service) -> HTTPHandler.Verdict {
+        switch service {
+        case .publish:
+            guard admitted.request.method == .post else { return .answer(Self.notAllowed("POST, OPTIONS")) }
+            return PublishEndpoint(shard: shard, connection: connection).publish(admitted)
+        case .subscribe:
+            guard admitted.request.method == .get else { return .answer(Self.notAllowed("GET, OPTIONS")) }
+            return admitted.path == ["v1", "subscribe"]
+                ? SubscribeEndpoint(shard: shard, connection: connection).subscribe(admitted)
+                : ReadEndpoint(shard: shard, connection: connection).read(admitted)
+        case .manage: return AdminEndpoint(shard: shard, connection: connection).handle(admitted)
+        case .probe: return .answer(.empty(500))
+        }
+    }
+
+    // MARK: May it come in
+
+    /// Host and Origin rules: against DNS rebinding and cross-site requests, which browsers let through without asking
+    /// (WebSocket upgrades, simple POSTs).
+    private func refusal(of request: HTTPRequest, _ listener: ListenerState) -> Answer? {
+        let host = request.host.string
+        guard listener.hostRule.allows(host) else {
+            return .problem(
+                403, "host-not-allowed",
+                "This service is not known as \(host); add the name to the listener's \"hosts\".")
+        }
+        guard let origin = request.headers[.origin]?.string else { return nil }
+        switch listener.originRule.verdict(origin: origin, host: host, overTLS: connection.tls != nil) {
+        case .sameOrigin, .listed: return nil
+        case .refused:
+            return .problem(
+                403, "origin-not-allowed",
+                "Pages of \(origin) may not use this service; add the origin to the listener's \"origins\".")
+        }
+    }
+
+    private func preflight(_ request: HTTPRequest, _ listener: ListenerState) -> Answer {
+        var answer = Answer.empty(204)
+        guard let origin = request.headers[.origin]?.string else {
+            answer.headers = [("allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS")]
+            return answer
+        }
+        answer.headers = CrossOriginHeaders.preflight(
+            of: origin, requested: request.headers[.accessControlRequestHeaders]?.string)
+        return answer
+    }
+
+    /// What lets a listed origin's page read the answer.
+    func crossOriginHeaders(for request: HTTPRequest) -> [(name: String, value: String)] {
+        guard let listener = connection.listener, let origin = request.headers[.origin]?.string,
+            request.method != .options,
+            case .listed = listener.originRule.verdict(
+                origin: origin, host: request.host.string, overTLS: connection.tls != nil)
+        else { return [] }
+        return CrossOriginHeaders.answer(to: origin)
+    }
+
+    // MARK: Which row
+
+    /// What a listener has to serve for this path; nil for a path that does not exist.
+    static func service(of path: String) -> Listener.Service? {
+        switch path {
+        case "/metrics", "/healthz", "/readyz": return .probe
+        case "/v1/subscribe": return .subscribe
+        case "/v1/events": return .publish
+        case "/v1/dead-letters", "/v1/connections", "/v1/reload", "/v1/subscriptions": return .manage
+        default: break
+        }
+        if path.hasPrefix("/v1/topics/") { return .publish }
+        if path.hasPrefix("/v1/events/") { return .subscribe }
+        if path.hasPrefix("/v1/subscriptions/") { return .manage }
+        return nil
+    }
+
+    private static func segments(_ path: ByteView) -> [String]? {
+        var segments: [String] = []
+        for part in path.array.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: true) {
+            guard let decoded = Array(part).withByteView(PercentCoding.decode) else { return nil }
+            segments.append(String(decoding: decoded, as: UTF8.self))
+        }
+        return segments
+    }
+
+    // MARK: Refusals
+
+    static func notFound(_ path: String, knownElsewhere service: Listener.Service?) -> Answer {
+        let detail = service.map { "This listener does not serve \($0.rawValue); its \"serves\" says what it does." }
+        return .problem(404, "not-found", detail ?? "There is nothing at \(path).")
+    }
+
+    static func notAllowed(_ methods: String) -> Answer {
+        .problem(
+            405, "method-not-allowed", "Allowed here: \(methods).", headers: [("allow", methods)])
+    }
+
+    static func unauthorized(_ detail: String, error: String?) -> Answer {
+        let challenge = error.map { "Bearer realm=\"fanfare\", error=\"\($0)\"" } ?? "Bearer realm=\"fanfare\""
+        return .problem(
+            401, "unauthorized", detail, headers: [("www-authenticate", challenge)])
+    }
+
+    static func forbidden(_ detail: String) -> Answer { .problem(403, "forbidden", detail) }
+}

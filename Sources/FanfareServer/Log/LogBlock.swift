@@ -1,0 +1,76 @@
+import FanfareBase
+import FanfareLog
+
+/// A stretch of the log read into memory, shared by every cursor that stands in it.
+///
+/// Invariant: entries account for every number in `first...last`, in order; `memory` keeps the records alive.
+@safe final class LogBlock {
+    /// What a number or a range of numbers is.
+    enum Entry {
+        /// An event.
+        case event(EventRecord)
+        /// Numbers that belong to no event.
+        case lost(ClosedRange<SequenceNumber>)
+
+        var last: SequenceNumber {
+            switch self {
+            case .event(let record): record.sequence
+            case .lost(let range): range.upperBound
+            }
+        }
+    }
+
+    /// Where it was read.
+    let segment: SegmentNumber
+    /// The first number it accounts for.
+    let first: SequenceNumber
+    /// The last number it accounts for.
+    let last: SequenceNumber
+    private let memory: ByteRegion
+    private let entries: [Entry]
+
+    /// Takes the batches out of `memory`, which was read at `offset` of `segment`.
+    ///
+    /// - Returns: nil when not one whole batch lies in it; `bytesNeeded` of the first is then in `needed`.
+    init?(
+        memory: ByteRegion, identity: LogIdentity, segment: SegmentNumber, offset: UInt64, needed: inout Int
+    ) throws(LogDamage) {
+        var reader = unsafe BatchReader(identity: identity, segment: segment, offset: offset, bytes: memory.bytes)
+        var entries: [Entry] = []
+        var first: SequenceNumber?
+        while let batch = try reader.next() {
+            if first == nil { first = batch.header.first }
+            if let lost = batch.lost { entries.append(.lost(lost)) }
+            for record in batch.records { entries.append(.event(record)) }
+        }
+        needed = reader.bytesNeeded
+        guard let first, let last = entries.last?.last else { return nil }
+        self.memory = memory
+        self.segment = segment
+        self.entries = entries
+        self.first = first
+        self.last = last
+    }
+
+    /// Entries.
+    var count: Int { entries.count }
+    /// Bytes of memory it holds.
+    var memoryBytes: Int { memory.capacity }
+
+    /// Entry `index`, in order. An event's record is valid while the block is held.
+    subscript(index: Int) -> Entry { entries[index] }
+
+    /// The first entry that ends above `sequence`; `count` when there is none.
+    func firstIndex(above sequence: SequenceNumber) -> Int {
+        var low = 0
+        var high = entries.count
+        while low < high {
+            let middle = low + (high - low) / 2
+            if entries[middle].last > sequence { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+
+    /// Whether the number after `sequence` is accounted for here.
+    func follows(_ sequence: SequenceNumber) -> Bool { first <= sequence.next && sequence < last }
+}

@@ -1,0 +1,192 @@
+import FanfareBase
+import FanfareLog
+import FanfareRing
+
+/// Reads the log for one shard's cursors: a block read once serves everyone who stands in it.
+///
+/// Blocks lately used are kept, `Limits.logBlocksMax` of them. One read of a block is in flight at a time; who needs it
+/// waits in its list and is put back to work when it has arrived.
+@safe final class LogReader {
+    /// Who waits for a block.
+    enum Waiter: Hashable {
+        /// A socket that catches up.
+        case socket(slot: UInt32, generation: UInt32)
+        /// A webhook subscription.
+        case webhook(slot: UInt32)
+        /// A page of `GET /v1/events`.
+        case page(number: UInt32)
+    }
+
+    /// What a cursor finds after its place.
+    enum Answer {
+        /// A block that accounts for the next number.
+        case block(LogBlock)
+        /// It is being read; the waiter is told.
+        case waiting
+        /// Everything committed has been read.
+        case atHead
+        /// Retention removed what comes next; the first number retained.
+        case gap(next: SequenceNumber)
+        /// The log is damaged there.
+        case damaged
+    }
+
+    /// A block that is being read.
+    private final class Read {
+        var segment: Segment
+        var offset: UInt64
+        var bytes: Int
+        var memory: ByteRegion
+        var waiters: [Waiter]
+        var isOpening = false
+
+        init(segment: Segment, offset: UInt64, bytes: Int, waiter: Waiter) {
+            self.segment = segment
+            self.offset = offset
+            self.bytes = bytes
+            memory = ByteRegion(capacity: bytes, alignment: LogLimits.blockBytes)
+            waiters = [waiter]
+        }
+    }
+
+    /// A segment's file.
+    private struct OpenFile {
+        var segment: SegmentNumber
+        var descriptor: Int32
+    }
+
+    private var catalog: CatalogReader
+    private let directory: String
+    private var blocks: [LogBlock] = []
+    private var reads: [UInt32: Read] = [:]
+    private var nextRead: UInt32 = 0
+    private var files: [OpenFile] = []
+
+    /// A reader of the log in `directory`.
+    init(catalog: SegmentCatalog, directory: String) {
+        self.catalog = CatalogReader(catalog)
+        self.directory = directory
+    }
+
+    /// The last committed number.
+    var head: SequenceNumber { catalog.catalog.head }
+    /// The first number that has not been removed.
+    var firstRetained: SequenceNumber { catalog.catalog.firstRetained }
+
+    /// What comes after `sequence`; when it has to be read first, `waiter` is told later.
+    func read(after sequence: SequenceNumber, for waiter: Waiter, _ shard: Shard) -> Answer {
+        if let index = blocks.lastIndex(where: { $0.follows(sequence) }) {
+            let block = blocks.remove(at: index)
+            blocks.append(block)
+            if block.first < firstRetained, sequence.next < firstRetained { return .gap(next: firstRetained) }
+            return .block(block)
+        }
+        switch catalog.locate(after: sequence) {
+        case .atHead: return .atHead
+        case .segment(let segment, let offset, let missed):
+            if let missed { return .gap(next: missed.upperBound.next) }
+            start(segment, offset, bytes: Limits.logBlockBytes, for: waiter, shard)
+            return .waiting
+        }
+    }
+
+    /// The number before the first event accepted at or after `time`, as far as segments tell: a place to begin skipping.
+    func locate(from time: WallTime) -> SequenceNumber {
+        switch catalog.locate(from: time) {
+        case .atHead: head
+        case .segment(let segment, _, _): SequenceNumber(segment.first.rawValue - 1)
+        }
+    }
+
+    private func start(_ segment: Segment, _ offset: UInt64, bytes: Int, for waiter: Waiter, _ shard: Shard) {
+        for read in reads.values where read.segment.number == segment.number && read.offset == offset {
+            read.waiters.append(waiter)
+            return
+        }
+        nextRead &+= 1
+        let read = Read(segment: segment, offset: offset, bytes: bytes, waiter: waiter)
+        reads[nextRead] = read
+        submit(read, number: nextRead, shard)
+    }
+
+    private func submit(_ read: Read, number: UInt32, _ shard: Shard) {
+        shard.metrics.catchUpReads.add(1)
+        guard let file = files.first(where: { $0.segment == read.segment.number }) else {
+            return open(read, number: number, shard)
+        }
+        let readable = Int(read.segment.readableEnd - read.offset)
+        unsafe shard.operations.append(
+            Operation(
+                .read, descriptor: file.descriptor, token: Token(.read, slot: number), address: read.memory.start,
+                length: min(read.bytes, readable), offset: read.offset))
+    }
+
+    private func open(_ read: Read, number: UInt32, _ shard: Shard) {
+        read.isOpening = true
+        unsafe shard.operations.append(
+            Operation(
+                .open, token: Token(.read, slot: number),
+                address: shard.paths.pointer("\(directory)/\(read.segment.fileName)"), length: Int(OpenFlags.readOnly)))
+    }
+
+    /// A file was opened or a block read.
+    func completed(_ completion: Completion, _ shard: Shard) {
+        let number = completion.token.slot
+        guard let read = reads[number] else { return }
+        if completion.result < 0 { return failed(number, completion.result, shard) }
+        if read.isOpening {
+            read.isOpening = false
+            keep(OpenFile(segment: read.segment.number, descriptor: completion.result), shard)
+            return submit(read, number: number, shard)
+        }
+        read.memory.reset()
+        read.memory.commit(Int(completion.result))
+        parse(read, number: number, shard)
+    }
+
+    private func parse(_ read: Read, number: UInt32, _ shard: Shard) {
+        var needed = 0
+        do {
+            let block = try LogBlock(
+                memory: read.memory, identity: catalog.catalog.identity, segment: read.segment.number,
+                offset: read.offset, needed: &needed)
+            guard let block else {
+                // A batch larger than a block: read as much as it needs, once.
+                guard needed > read.bytes else { return failed(number, -Errno.io, shard) }
+                read.bytes = needed
+                read.memory = ByteRegion(capacity: needed, alignment: LogLimits.blockBytes)
+                return submit(read, number: number, shard)
+            }
+            if blocks.count == Limits.logBlocksMax { blocks.removeFirst() }
+            blocks.append(block)
+            finish(number, shard)
+        } catch {
+            shard.service.report("the log is damaged: \(error)")
+            failed(number, -Errno.io, shard)
+        }
+    }
+
+    private func finish(_ number: UInt32, _ shard: Shard) {
+        guard let read = reads.removeValue(forKey: number) else { return }
+        for waiter in read.waiters { shard.blockArrived(for: waiter, failed: false) }
+    }
+
+    private func failed(_ number: UInt32, _ result: Int32, _ shard: Shard) {
+        guard let read = reads.removeValue(forKey: number) else { return }
+        // A file that retention removed in the meantime is no damage: the waiters look again and find the gap.
+        let isGone = result == -Errno.noSuchFile
+        for waiter in read.waiters { shard.blockArrived(for: waiter, failed: !isGone) }
+    }
+
+    private func keep(_ file: OpenFile, _ shard: Shard) {
+        if files.count == Limits.logFilesOpenMax {
+            let oldest = files.removeFirst()
+            let isRead = reads.values.contains { $0.segment.number == oldest.segment && !$0.isOpening }
+            if isRead { files.append(oldest) } else {
+                shard.operations.append(
+                    Operation(.close, descriptor: oldest.descriptor, token: Token(.ignored)))
+            }
+        }
+        files.append(file)
+    }
+}

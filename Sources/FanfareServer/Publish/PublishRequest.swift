@@ -1,0 +1,48 @@
+import FanfareBase
+import FanfareEvent
+
+/// Events on their way into the log and, later, the answer on its way back.
+///
+/// Owned by one shard at a time: the one that decoded it, then the log's owner, then the first again. It is handed over
+/// through a mailbox and never touched by the sender afterwards, hence `@unchecked Sendable`.
+final class PublishRequest: @unchecked Sendable {
+    /// What became of it.
+    enum Outcome: Sendable {
+        /// All events are durable at their topics' level.
+        case accepted
+        /// The log cannot keep up: nothing of this request was taken.
+        case overloaded
+        /// The disk is full: nothing of this request was taken.
+        case noSpace
+        /// The log has failed for good.
+        case failed
+    }
+
+    /// The decoded events.
+    let records: RecordStaging
+    /// Who wants to know.
+    let reply: ReplyAddress
+    /// For NDJSON that ended early: what is wrong with line `lines`.
+    var lineError: EventError?
+    /// Lines of NDJSON looked at.
+    var lines = 0
+
+    /// What became of it.
+    var outcome: Outcome = .accepted
+    /// Events appended.
+    var accepted = 0
+    /// Events that were in the log already.
+    var duplicates = 0
+    /// The first number given; zero when none was.
+    var first = SequenceNumber.zero
+    /// The last number given; zero when none was.
+    var last = SequenceNumber.zero
+    /// Everything up to this number must be durable before the answer: the last one given, or a duplicate's original.
+    var required = SequenceNumber.zero
+
+    /// A request with `records`, answered to `reply`.
+    init(records: RecordStaging, reply: ReplyAddress) {
+        self.records = records
+        self.reply = reply
+    }
+}

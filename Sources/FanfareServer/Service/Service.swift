@@ -1,0 +1,115 @@
+import FanfareBase
+import FanfareLog
+import FanfareRing
+import FanfareTLS
+import Glibc
+import Synchronization
+
+/// A running Fanfare: opens the log, starts the shards, and ends in an orderly way.
+package final class Service: Sendable {
+    /// Why a service could not start.
+    package struct StartError: Error, CustomStringConvertible {
+        /// For a person.
+        package var description: String
+        /// As sysexits.h has it.
+        package var exitCode: Int32
+
+        init(_ description: String, exitCode: Int32) {
+            self.description = description
+            self.exitCode = exitCode
+        }
+    }
+
+    /// What all its shards share.
+    package let context: ServiceContext
+    /// Where it listens.
+    package let addresses: [OpenListeners.Address]
+    /// What opening the log found.
+    package let recovery: RecoveryReport
+    private let threads: [ShardThread]
+    private let rendezvous: Rendezvous
+
+    /// Starts a service with `loaded`; it listens when this returns.
+    ///
+    /// - Parameters:
+    ///   - isDevelopment: private webhook addresses and plain HTTP are fine, retries come soon.
+    ///   - report: takes messages for the operator; called from any thread.
+    package init(
+        _ loaded: LoadedConfiguration, isDevelopment: Bool, report: @escaping @Sendable (String) -> Void
+    ) throws(StartError) {
+        let configuration = loaded.configuration
+        try Self.checkKernel()
+        let shardCount = configuration.shards > 0 ? configuration.shards : Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        let opened = try OpenListeners(configuration, shards: shardCount)
+        let now = Clock.turn
+        let data = try OpenData(configuration, now.wall)
+        recovery = data.report
+        context = ServiceContext(
+            configuration: configuration, identity: data.identity, catalog: data.catalog, shards: shardCount,
+            startedAt: now.wall, isDevelopment: isDevelopment, inboxes: try Self.inboxes(shardCount), report: report)
+        addresses = opened.addresses
+        rendezvous = Rendezvous(count: shardCount)
+        var threads: [ShardThread] = []
+        let seed = UInt64.random(in: .min ... .max)
+        for number in 0..<shardCount {
+            let builder = ShardBuilder(
+                number: number, context: context, seed: seed, listeners: opened,
+                data: number == 0 ? data : nil, subscriptions: loaded.subscriptions)
+            threads.append(
+                ShardThread(
+                    ShardThread.Work(
+                        number: number, context: context, makeShard: { builder.make($0) }, rendezvous: rendezvous)))
+        }
+        self.threads = threads
+        guard rendezvous.wait() != nil else {
+            throw StartError(rendezvous.failure ?? "a shard could not start", exitCode: EX.unavailable)
+        }
+    }
+
+    private static func checkKernel() throws(StartError) {
+        do throws(RingError) { try KernelFeatures.probe().check() } catch {
+            throw StartError("\(error)", exitCode: EX.unavailable)
+        }
+    }
+
+    private static func inboxes(_ count: Int) throws(StartError) -> [ThreadInbox] {
+        var inboxes: [ThreadInbox] = []
+        for _ in 0..<count {
+            do throws(EventDescriptor.CreationError) {
+                inboxes.append(ThreadInbox(event: try EventDescriptor()))
+            } catch {
+                throw StartError("no eventfd: errno \(error.number)", exitCode: EX.unavailable)
+            }
+        }
+        return inboxes
+    }
+
+    /// Sends connections away over the configured time, then ends. Any thread; returns at once.
+    package func drain() {
+        guard context.state == .serving else { return }
+        context.state = .draining
+        for inbox in context.inboxes { inbox.post(ShardTask { $0.startDrain() }) }
+    }
+
+    /// Waits until the service has ended.
+    package func waitForEnd() {
+        rendezvous.waitForEnd()
+        for thread in threads { thread.join() }
+    }
+}
+
+/// Exit codes of sysexits.h.
+package enum EX {
+    /// Wrong command line.
+    package static let usage: Int32 = 64
+    /// Input that is not what it should be.
+    package static let data: Int32 = 65
+    /// Something needed is not there.
+    package static let unavailable: Int32 = 69
+    /// The disk failed.
+    package static let io: Int32 = 74
+    /// Not allowed.
+    package static let permission: Int32 = 77
+    /// Wrong configuration.
+    package static let configuration: Int32 = 78
+}

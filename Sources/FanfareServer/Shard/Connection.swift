@@ -1,0 +1,134 @@
+import FanfareBase
+import FanfareDelivery
+import FanfareRing
+import FanfareTLS
+
+/// Where the bytes of a send in flight came from, which says what a short count means.
+enum SendSource {
+    /// The connection's `output`: what was taken is removed from it.
+    case output
+    /// Frames shared by all members; the subscriber's place follows from how much was taken.
+    case frames(after: StreamPlace)
+    /// The arena, for this connection alone (sealed, or framed from the log): an unsent rest is copied to `output`.
+    case arena
+
+    /// The connection's own bytes.
+    var isOutput: Bool { if case .output = self { true } else { false } }
+}
+
+/// One TCP or Unix connection, accepted or made by us: bytes in, bytes out, and its end. What the bytes mean is its
+/// handler's business.
+///
+/// Invariants:
+/// - at most one send is in flight; `blocked` and a send in flight exclude each other;
+/// - nothing is appended to `output` between queueing a send from it and that send's completion;
+/// - the slot is freed when `operationsInFlight` is 0 and the descriptor closed, not before.
+@safe final class Connection {
+    /// How far the end has come.
+    enum Phase {
+        /// Bytes flow both ways.
+        case open
+        /// Nothing more is accepted; what is in `output` still goes out, then the connection ends.
+        case finishing
+        /// Our side has ended (FIN sent); input is read and dropped until the peer ends too or the linger time is over,
+        /// so that the last answer is not destroyed by a reset (RFC 9112, 9.6).
+        case lingering
+        /// Waiting for operations in flight, then the descriptor is closed.
+        case closing
+    }
+
+    /// Its place in the shard's table.
+    private(set) var slot: UInt32 = 0
+    /// Tells it from earlier holders of the slot.
+    private(set) var generation: UInt32 = 0
+    /// The socket.
+    let descriptor: Int32
+    /// The listener that accepted it, with what it may be used for; nil for connections we made.
+    let listener: ListenerState?
+
+    /// The TLS session; nil on plain connections.
+    var tls: TLSSession?
+    /// What the bytes mean.
+    var handler: (any ConnectionHandler)?
+    /// Bytes that go out before any event: answers, control messages, the unsent rest of a send. Already sealed with TLS.
+    var output = GrowingBytes(limit: Limits.connectionOutputBytesMax)
+
+    /// How far the end has come.
+    var phase: Phase = .open
+    /// Where the send in flight began and how much it carried; for the rest after a short count.
+    var sendAddress: UnsafeRawPointer?
+    /// Bytes of the send in flight; 0 when there is none.
+    var sendBytes: Int32 = 0
+    /// Where the send in flight came from.
+    var sendSource = SendSource.output
+    /// Its part in the fan-out, once it has subscribed; nil for publishers, webhooks and everyone else.
+    var subscriber: Subscriber?
+    /// The kernel took less than all; POLL_ADD(POLLOUT) is armed.
+    var blocked = false
+    /// A multishot receive is armed.
+    var receiveArmed = false
+    /// The handler wants no input for now; the receive was cancelled or not re-armed.
+    var receivePaused = false
+    /// The TLS session has been ended from our side.
+    var saidGoodbye = false
+    /// It stands in the catch-up queue.
+    var isQueuedForCatchUp = false
+    /// It stands in the shard's list of connections to flush.
+    var isDirty = false
+    /// Completions still to come.
+    var operationsInFlight: Int32 = 0
+    /// When something has to happen; `TimerID` of the wheel's entry.
+    var timer: TimerID?
+    /// When the timer should act; moved often, the wheel's entry only when it fires.
+    var deadline = MonotonicTime(nanoseconds: .max)
+    /// When the peer last sent a byte or took one.
+    var lastActive: MonotonicTime
+    /// When it was accepted or connected.
+    let since: MonotonicTime
+
+    /// A connection that has just been accepted or made.
+    init(descriptor: Int32, listener: ListenerState?, tls: TLSSession?, now: MonotonicTime) {
+        self.descriptor = descriptor
+        self.listener = listener
+        self.tls = tls
+        lastActive = now
+        since = now
+    }
+
+    /// Where the shard has put it.
+    var key: SlotTable<Connection>.Key {
+        get { SlotTable<Connection>.Key(slot: slot, generation: generation) }
+        set {
+            slot = newValue.slot
+            generation = newValue.generation
+        }
+    }
+
+    /// Whether a send may be queued now.
+    @inline(__always) var canSend: Bool { sendBytes == 0 && !blocked && (phase == .open || phase == .finishing) }
+
+    /// A token of this connection for `purpose`.
+    @inline(__always) func token(_ purpose: Purpose) -> Token {
+        Token(purpose: purpose.rawValue, generation: generation, slot: slot)
+    }
+}
+
+/// What a connection's bytes mean: HTTP, WebSocket, Server-Sent Events, the stream protocol, a webhook being delivered.
+///
+/// Called by the shard, on its thread, one call at a time.
+protocol ConnectionHandler: AnyObject {
+    /// Plain bytes arrived. They are gone after the call.
+    func received(_ bytes: UnsafeRawBufferPointer, on connection: Connection, shard: Shard)
+    /// The peer will send no more.
+    func inputEnded(on connection: Connection, shard: Shard)
+    /// The connection's deadline has passed.
+    func deadlinePassed(on connection: Connection, shard: Shard)
+    /// All of `output` has been taken by the kernel.
+    func outputDrained(on connection: Connection, shard: Shard)
+    /// The connection is over; the handler's last call.
+    func closed(on connection: Connection, shard: Shard)
+}
+
+extension ConnectionHandler {
+    func outputDrained(on connection: Connection, shard: Shard) {}
+}

@@ -1,0 +1,94 @@
+/// The server's limits: each with its unit, its reason and what happens there. `docs/LIMITS.md` lists them.
+enum Limits {
+    // MARK: Turn
+
+    /// Connections one turn sends events to, before completions are looked at again: about a millisecond of sends. The
+    /// rest follows in the next turn, so a wide fan-out delays nobody by more than a turn.
+    static let fanoutVisitsPerTurn = 512
+    /// Bytes of the arena sends of one turn are gathered and sealed in. When it is full the rest waits for the next turn.
+    static let arenaBytes = 8 << 20
+    /// Bytes of events in one send: one TLS record. More pending events go out in the next send of the connection.
+    static let eventSendBytesMax = 16 << 10
+    /// Bytes of one send from a connection's own output; the rest follows.
+    static let outputSendBytesMax = 64 << 10
+    /// Log blocks a turn walks for subscribers that are catching up; live traffic goes on between turns.
+    static let catchUpVisitsPerTurn = 64
+
+    /// Bytes the arena must have left for one more send: a full record and its overhead.
+    static let arenaRoomPerVisit = 32 << 10
+    /// Receive buffers of 16 KiB per shard. When all are in use receiving pauses until some are given back.
+    static let receiveBuffersPerShard = 256
+
+    // MARK: Connections
+
+    /// Bytes of answers, control messages and unsent rests a connection may hold. Past it the connection is closed: the
+    /// peer makes us talk and does not listen.
+    static let connectionOutputBytesMax = 4 << 20
+    /// Milliseconds from accepting to a complete request head (slowloris). At the limit: 408 and the end.
+    static let headTimeoutMilliseconds = 10_000
+    /// Bytes of one request body: a batch of many events. Past it: 413.
+    static let bodyBytesMax = 16 << 20
+    /// Milliseconds a request body may take. At the limit: 408 and the end.
+    static let bodyTimeoutMilliseconds = 60_000
+    /// Milliseconds an HTTP connection may idle between requests. At the limit it is closed.
+    static let idleTimeoutMilliseconds = 120_000
+    /// Milliseconds a connection that is ending may take to send its last bytes. At the limit it is cut.
+    static let finishTimeoutMilliseconds = 5_000
+    /// Milliseconds input is read and dropped after our side has ended, so that the last answer arrives.
+    static let lingerTimeoutMilliseconds = 1_000
+    /// Requests of one connection that may await their answer (pipelining). At the limit its input is not read.
+    static let pipelinedRequestsMax = 128
+    /// Connections in the kernel's accept queue. Past it the kernel lets new ones retry.
+    static let listenBacklog = 4_096
+
+    // MARK: Sockets
+
+    /// Milliseconds between heartbeats of a socket (CONTRACT, section 5).
+    static let heartbeatMilliseconds = 15_000
+    /// Milliseconds between WebSocket pings (CONTRACT, section 5).
+    static let pingMilliseconds = 25_000
+    /// Milliseconds without a byte either way after which a socket is dead (CONTRACT, section 5).
+    static let deadAfterMilliseconds = 60_000
+    /// Subscriptions on one socket. One more is refused with an `error` op (CONTRACT, section 5).
+    static let subscriptionsPerSocketMax = 64
+    /// Bytes of one message or line from a socket client besides the event itself.
+    static let socketMessageOverheadBytes = 4 << 10
+    /// Milliseconds Server-Sent Events clients are asked to wait before they reconnect.
+    static let reconnectMilliseconds = 1_000
+
+    /// Bytes of our messages that wait for the end of a frame under way. Past it the connection is closed.
+    static let heldControlBytesMax = 64 << 10
+    /// Patterns in one subscribe.
+    static let patternsPerSubscriptionMax = 64
+    /// Bytes of a socket subscription's name.
+    static let subscriptionNameBytesMax = 128
+
+    // MARK: Reading the log
+
+    /// Bytes of one read for those who lag; a batch larger than that is read whole.
+    static let logBlockBytes = 256 << 10
+    /// Blocks a shard keeps: cursors that stand close together share them. The one used longest ago goes first.
+    static let logBlocksMax = 16
+    /// Segment files a shard keeps open. The one opened first goes first.
+    static let logFilesOpenMax = 32
+
+    // MARK: Webhooks
+
+    /// Attempts of a subscription kept for the API. The oldest goes first.
+    static let attemptsKept = 100
+
+    // MARK: Between shards
+
+    /// Messages in the mailbox from one shard to another. A full one makes the sender keep its messages; a shard too far
+    /// behind with committed batches is told to read the log instead.
+    static let mailboxMessagesMax = 4_096
+
+    // MARK: Reading the API
+
+    /// Events one `GET /v1/events` answers at most (CONTRACT, section 4).
+    static let eventsPerPageMax = 1_000
+    /// Events one `GET /v1/events` answers when `limit` is not given.
+    static let eventsPerPageDefault = 100
+    /// Bytes of events in one page; a page that reaches it ends early and `next` goes on from there.
+    static let pageBytesMax = 8 << 20
+}

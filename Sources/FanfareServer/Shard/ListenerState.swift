@@ -1,0 +1,54 @@
+import FanfareBase
+import FanfareRing
+import FanfareTLS
+
+/// A listener on one shard: its socket, its rules, and whether it is accepting.
+final class ListenerState {
+    /// As configured.
+    let configuration: Listener
+    /// The listening socket.
+    let descriptor: Int32
+    /// Nil on plain listeners.
+    let tls: TLSContext?
+    /// Which names it answers to.
+    let hostRule: HostRule
+    /// Which pages may use it.
+    let originRule: OriginRule
+    /// A multishot accept is armed.
+    var accepting = false
+
+    /// A listener on `descriptor`.
+    init(configuration: Listener, descriptor: Int32, tls: TLSContext?) {
+        self.configuration = configuration
+        self.descriptor = descriptor
+        self.tls = tls
+        hostRule = HostRule(hosts: configuration.hosts)
+        originRule = OriginRule(origins: configuration.origins)
+    }
+}
+
+extension Shard {
+    /// Begins to accept on all listeners and to hear signals from other threads.
+    func start() {
+        for index in listeners.indices { armAccept(index) }
+        armSignal()
+        logOwner?.endTurn(self)
+    }
+
+    /// Arms the accept of a listener unless it is armed or the service is ending.
+    func armAccept(_ index: Int) {
+        let listener = listeners[index]
+        guard !listener.accepting, service.state == .serving else { return }
+        listener.accepting = true
+        operations.append(
+            Operation(.accept, descriptor: listener.descriptor, token: Token(.accept, slot: UInt32(index))))
+    }
+
+    /// Stops accepting; what has been accepted goes on.
+    func stopAccepting() {
+        for listener in listeners where listener.accepting {
+            operations.append(
+                Operation(.cancelDescriptor, descriptor: listener.descriptor, token: Token(.ignored)))
+        }
+    }
+}

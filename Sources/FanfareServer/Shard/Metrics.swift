@@ -1,0 +1,45 @@
+import Synchronization
+
+/// A number only one thread writes and any may read: a relaxed load and store instead of a locked addition.
+package final class Counter: Sendable {
+    private let value = Atomic<UInt64>(0)
+
+    /// Zero.
+    package init() {}
+
+    /// Adds `amount`. Only on the owning thread.
+    @inline(__always) package func add(_ amount: UInt64) {
+        value.store(value.load(ordering: .relaxed) &+ amount, ordering: .relaxed)
+    }
+
+    /// The number as last written; any thread.
+    @inline(__always) package var current: UInt64 { value.load(ordering: .relaxed) }
+}
+
+/// One shard's counters: written by its shard alone, read by whichever shard answers `/metrics`, which says what each is.
+final class ShardMetrics: Sendable {
+    let connectionsAccepted = Counter()
+    let connectionsRefused = Counter()
+    let connectionsClosed = Counter()
+    let tlsFailures = Counter()
+    let receiveBuffersExhausted = Counter()
+    let outputOverflows = Counter()
+    let bytesSent = Counter()
+    let sends = Counter()
+    let shortSends = Counter()
+    let requests = Counter()
+    let requestsRefused = Counter()
+    let eventsAccepted = Counter()
+    let eventsDuplicate = Counter()
+    let eventsAnnounced = Counter()
+    let catchUpReads = Counter()
+    let catchUpBytes = Counter()
+    let socketsOpened = Counter()
+    let socketsClosed = Counter()
+    let webhookAttempts = Counter()
+    let webhookDelivered = Counter()
+    let webhookFailed = Counter()
+    let webhookDeadLetters = Counter()
+    let webhookConnectionsOpened = Counter()
+    let turns = Counter()
+}

@@ -1,0 +1,171 @@
+import FanfareBase
+import FanfareDelivery
+import FanfareEvent
+import FanfareRing
+import FanfareTLS
+
+/// One thread's whole world: connections, interests, timers, and on shard 0 the log.
+///
+/// A function of completions: `turn` takes what the kernel finished and leaves in `operations` what it is asked next. It
+/// never calls the kernel, reads a clock or draws a random number itself, so a simulated machine can run it.
+///
+/// The order of a turn: completions, mailboxes, timers; then the log, control output, webhooks, fan-out, catch-up. The log
+/// comes first because everything else waits for it; fan-out comes last because it alone can be arbitrarily long.
+package final class Shard {
+    /// What a timer of the wheel is for.
+    enum TimerKey {
+        /// A connection's deadline.
+        case connection(slot: UInt32, generation: UInt32)
+        /// A webhook subscription has a retry or a probe due.
+        case webhook(slot: UInt32)
+        /// The log's or the journal's own deadline.
+        case log
+    }
+
+    /// Which of the service's shards; 0 owns the log.
+    package let number: Int
+    /// What all shards share.
+    let service: ServiceContext
+    /// What it counts.
+    let metrics: ShardMetrics
+    /// This turn's time.
+    var time: TurnTime
+    /// What the kernel is asked next. Taken by the driver after each turn.
+    package let operations = OperationQueue()
+
+    /// The connections by slot.
+    var connections: SlotTable<Connection>
+    /// Everything that happens at a time.
+    var timers: TimerWheel<TimerKey>
+    /// Memory for the sends of one turn. Reset when their completions have been handled.
+    let arena = ByteRegion(capacity: Limits.arenaBytes)
+    /// Paths of this turn's operations.
+    let paths = PathPool()
+    /// Connections with output to flush at the end of the turn.
+    var dirty: [Connection] = []
+    /// What a TLS session wants said besides data; emptied after each call.
+    var tlsOutput: [UInt8] = []
+    /// Memory for what a TLS session has decrypted.
+    var plaintextPool: [UInt8] = []
+    /// Random numbers for jitter, ids and masks: seeded at start, so that a simulation repeats.
+    var random: SeededRandom
+
+    /// This shard's listeners.
+    var listeners: [ListenerState] = []
+    /// Topic patterns to interests.
+    var patterns: PatternTable
+    /// Members, their interests and frames.
+    let fanout: Fanout
+    /// Interests of the event being announced; kept for its memory.
+    var matches: [InterestID] = []
+    /// Patterns of the event being announced; kept for its memory.
+    var patternMatches: [PatternID] = []
+    /// What the next send carries; kept for its memory.
+    var slices = FrameSlices()
+    /// The next send of one who catches up; kept for its memory.
+    var frames = CatchUpBatch()
+    /// Members to visit besides those the fan-out names: those who can take bytes again.
+    var ready = RingQueue<UInt32>(limit: .max >> 1)
+    /// Decodes what is published here.
+    let decoder = EventDecoder()
+    /// Reads the log for those who lag.
+    let reader: LogReader
+    /// Members that lag, in the order in which they are served.
+    var catchUp = CatchUpQueue()
+    /// The log's owner; on shard 0 only.
+    var logOwner: LogOwner?
+    /// What could not be sent to other shards yet.
+    var outbox: [Outbox]
+    /// Definitions and journal; on shard 0 only.
+    var registry: SubscriptionRegistry?
+    /// Pages of the log being put together.
+    var pages = EventPages()
+    /// The service is ending.
+    var draining: Draining?
+    /// The webhook subscriptions of this shard.
+    var webhooks: WebhookDispatcher
+
+    /// A shard that serves `service`; `start` makes it listen.
+    package init(number: Int, service: ServiceContext, time: TurnTime, seed: UInt64) {
+        self.number = number
+        self.service = service
+        self.time = time
+        metrics = service.metrics[number]
+        connections = SlotTable(capacity: service.connectionsPerShard)
+        timers = TimerWheel(now: time.monotonic)
+        fanout = Fanout(head: service.headAtStart)
+        reader = LogReader(catalog: service.catalog, directory: service.configuration.dataDirectory)
+        patterns = PatternTable(key: service.hashKey)
+        outbox = (0..<service.shardCount).map { _ in Outbox() }
+        webhooks = WebhookDispatcher()
+        random = SeededRandom(seed: seed &+ UInt64(number))
+    }
+
+    /// One turn; gives the time at which the next one is due though nothing completes, nil for never.
+    package func turn(_ completions: borrowing CompletionBatch, time: TurnTime) -> MonotonicTime? {
+        self.time = time
+        metrics.turns.add(1)
+        for index in 0..<completions.count { handle(completions[index]) }
+        arena.reset()
+        paths.freeAll()
+        fanout.beginTurn()
+        logOwner?.announceCommitted(self)
+        receiveMessages()
+        fireTimers()
+        proceedWithDrain()
+        logOwner?.endTurn(self)
+        flushOutputs()
+        webhooks.dispatch(self)
+        let fanoutIsDone = flushFanout()
+        let catchUpIsDone = flushCatchUp()
+        flushOutputs()
+        service.mail.flush(from: self)
+        let isDone = fanoutIsDone && catchUpIsDone && !service.mail.isHolding(self)
+        return isDone ? timers.nextDeadline : time.monotonic
+    }
+
+    private func handle(_ completion: Completion) {
+        guard let purpose = Purpose(rawValue: completion.token.purpose) else { return }
+        switch purpose {
+        case .accept: acceptCompleted(completion)
+        case .receive, .send, .pollWritable: connectionCompleted(purpose, completion)
+        case .connect: webhooks.connectCompleted(completion, self)
+        case .log: logOwner?.completed(action: completion.token.slot, result: completion.result, self)
+        case .read: reader.completed(completion, self)
+        case .signal: signalled()
+        case .wake, .ignored, .shutdown, .close, .journal: break
+        }
+    }
+
+    private func connectionCompleted(_ purpose: Purpose, _ completion: Completion) {
+        guard let connection = connections.lookup(slot: completion.token.slot, generation: completion.token.generation)
+        else {
+            if let buffer = completion.bufferID { operations.append(Operation(.returnBuffer, length: Int(buffer))) }
+            return
+        }
+        switch purpose {
+        case .receive: receiveCompleted(completion, on: connection)
+        case .send: sendCompleted(completion.result, on: connection)
+        default: pollCompleted(completion.result, on: connection)
+        }
+    }
+
+    private func acceptCompleted(_ completion: Completion) {
+        let index = Int(completion.token.slot)
+        let listener = listeners[index]
+        if completion.result >= 0 { accepted(descriptor: completion.result, by: listener) }
+        if !completion.more { listener.accepting = false }
+        armAccept(index)
+    }
+
+    private func fireTimers() {
+        while let key = timers.popExpired(now: time.monotonic) {
+            switch key {
+            case .connection(let slot, let generation):
+                if let connection = connections.lookup(slot: slot, generation: generation) { timerFired(on: connection) }
+            case .webhook(let slot): webhooks.timerFired(slot: slot, self)
+            case .log: logOwner?.timerFired(self)
+            }
+        }
+    }
+}

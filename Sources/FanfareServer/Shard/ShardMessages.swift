@@ -1,0 +1,70 @@
+import FanfareBase
+import FanfareDelivery
+import FanfareEvent
+import FanfareLog
+import FanfareRing
+
+/// What shards tell each other, at the receiving end.
+extension Shard {
+    /// Takes what other shards and other threads have sent.
+    func receiveMessages() {
+        for sender in 0..<service.mail.shardCount where sender != number {
+            while let message = service.mail.pop(from: sender, to: number) { receive(message) }
+        }
+    }
+
+    private func receive(_ message: ShardMessage) {
+        switch message {
+        case .publish(let request): logOwner?.submit(request, self)
+        case .published(let request): published(request)
+        case .committed(let batch): announce(batch)
+        case .skipped(let sequence): fanout.skip(to: sequence)
+        case .perform(let task): task.body(self)
+        }
+    }
+
+    /// Something arrived from a thread that is not a shard.
+    func signalled() {
+        for task in service.inboxes[number].take() { task.body(self) }
+        armSignal()
+    }
+
+    /// Waits for the next signal from outside.
+    func armSignal() {
+        operations.append(
+            Operation(.pollReadable, descriptor: service.inboxes[number].descriptor, token: Token(.signal)))
+    }
+
+    /// Hands events to the log, here or on the shard that owns it.
+    func submit(_ request: PublishRequest) {
+        if let logOwner { logOwner.submit(request, self) } else { service.mail.send(.publish(request), to: 0, from: self) }
+    }
+
+    /// The log has decided on a request of one of this shard's connections.
+    func published(_ request: PublishRequest) {
+        guard
+            let connection = connections.lookup(slot: request.reply.slot, generation: request.reply.generation),
+            let handler = connection.handler
+        else { return }
+        if let handler = handler as? HTTPHandler {
+            handler.answer(
+                request.reply.ticket, PublishEndpoint.answer(to: request, log: service.logID), on: connection, shard: self)
+        } else if let handler = handler as? SocketHandler {
+            handler.published(request, on: connection, shard: self)
+        }
+    }
+
+    /// Tells this shard's members of durable events.
+    func announce(_ batch: CommittedBatch) {
+        guard batch.first > fanout.head else { return }
+        for index in 0..<batch.count {
+            let record = batch.record(index)
+            matches.removeAll(keepingCapacity: true)
+            patterns.match(unsafe record.topic.bindMemory(to: UInt8.self).span, into: &patternMatches)
+            for match in patternMatches { matches.append(InterestID(Int32(match.rawValue))) }
+            patternMatches.removeAll(keepingCapacity: true)
+            fanout.announce(record, owner: batch, ownerBytes: batch.memoryBytes, matches: matches)
+        }
+        metrics.eventsAnnounced.add(UInt64(batch.count))
+    }
+}

@@ -1,0 +1,170 @@
+import FanfareBase
+import FanfareDelivery
+import FanfareEvent
+import FanfareLog
+import FanfareRing
+import FanfareTLS
+
+/// Subscribers that read the log and can take bytes, in the order in which they are served.
+struct CatchUpQueue {
+    private var queue = RingQueue<Connection>(limit: .max >> 1)
+
+    /// Whether nobody waits.
+    var isEmpty: Bool { queue.isEmpty }
+    /// How many wait.
+    var count: Int { queue.count }
+
+    /// Puts a connection behind the others, once.
+    mutating func add(_ connection: Connection) {
+        guard !connection.isQueuedForCatchUp else { return }
+        connection.isQueuedForCatchUp = true
+        _ = queue.append(connection)
+    }
+
+    /// The next one.
+    mutating func next() -> Connection? {
+        guard let connection = queue.popFirst() else { return nil }
+        connection.isQueuedForCatchUp = false
+        return connection
+    }
+}
+
+/// Catching up: the same cursor, the same frames, from the log instead of from memory.
+extension Shard {
+    /// From here on the subscriber reads the log, until it has reached what memory holds.
+    func startCatchUp(_ connection: Connection, _ subscriber: Subscriber) {
+        guard !subscriber.isCatchingUp else { return }
+        subscriber.isCatchingUp = true
+        catchUp.add(connection)
+    }
+
+    /// Serves those who catch up, within the turn's budget.
+    ///
+    /// - Returns: whether nobody is left waiting who could be served now.
+    func flushCatchUp() -> Bool {
+        var visits = min(Limits.catchUpVisitsPerTurn, catchUp.count)
+        while visits > 0, arena.unusedCapacity >= Limits.arenaRoomPerVisit, let connection = catchUp.next() {
+            visits -= 1
+            if let subscriber = connection.subscriber, connection.phase == .open { serve(connection, subscriber) }
+        }
+        return catchUp.isEmpty
+    }
+
+    private func serve(_ connection: Connection, _ subscriber: Subscriber) {
+        guard subscriber.isCatchingUp, connection.canSend else { return }
+        guard connection.output.isEmpty else { return markDirty(connection) }
+        if subscriber.member.place.isBetweenFrames, subscriber.lastSearch == nil, isLive(subscriber) {
+            subscriber.isCatchingUp = false
+            return deliver(to: connection, subscriber)
+        }
+        if subscriber.lastSearch != nil { return search(connection, subscriber) }
+        let waiter = LogReader.Waiter.socket(slot: connection.slot, generation: connection.generation)
+        switch reader.read(after: subscriber.member.place.sequence, for: waiter, self) {
+        case .waiting: break
+        case .atHead: subscriber.member.place = StreamPlace(after: max(subscriber.member.place.sequence, reader.head))
+            subscriber.isCatchingUp = false
+            deliver(to: connection, subscriber)
+        case .gap(let next): passGap(to: next, connection, subscriber)
+        case .damaged: readFailed(connection)
+        case .block(let block): sendBlock(block, connection, subscriber)
+        }
+    }
+
+    func readFailed(_ connection: Connection) {
+        (connection.handler as? SocketHandler)?.close(
+            .internalError, "the log could not be read", on: connection, shard: self)
+    }
+
+    /// A block that someone waited for has been read, or could not be.
+    func blockArrived(for waiter: LogReader.Waiter, failed: Bool) {
+        switch waiter {
+        case .socket(let slot, let generation):
+            guard let connection = connections.lookup(slot: slot, generation: generation) else { return }
+            if failed { readFailed(connection) } else { catchUp.add(connection) }
+        case .webhook(let slot): webhooks.blockArrived(slot: slot, failed: failed, self)
+        case .page(let number): pages.blockArrived(number, failed: failed, self)
+        }
+    }
+
+    /// Looks for where the last so many events begin, a block at a time.
+    private func search(_ connection: Connection, _ subscriber: Subscriber) {
+        guard var search = subscriber.lastSearch else { return }
+        let waiter = LogReader.Waiter.socket(slot: connection.slot, generation: connection.generation)
+        switch reader.read(after: search.cursor, for: waiter, self) {
+        case .waiting: return
+        case .damaged: return readFailed(connection)
+        case .gap(let next): search.restart(at: next)
+        case .atHead: search.reachedHead()
+        case .block(let block):
+            for index in block.firstIndex(above: search.cursor)..<block.count {
+                if case .event(let record) = block[index], subscriber.wants(record) { search.note(record.sequence) }
+                search.passed(block[index].last)
+            }
+        }
+        if let start = search.result {
+            subscriber.member.place = StreamPlace(after: start)
+            subscriber.lastSearch = nil
+        } else {
+            subscriber.lastSearch = search
+        }
+        catchUp.add(connection)
+    }
+
+    /// Whether memory holds everything after the subscriber's place.
+    private func isLive(_ subscriber: Subscriber) -> Bool { fanout.next(subscriber.member) != .readLog }
+
+    private func sendBlock(_ block: LogBlock, _ connection: Connection, _ subscriber: Subscriber) {
+        frames.begin(at: subscriber.member.place, wire: subscriber.member.wire, bytesMax: Limits.eventSendBytesMax)
+        var outcome = CatchUpBatch.Offer.taken
+        var index = block.firstIndex(above: subscriber.member.place.sequence)
+        while outcome == .taken, index < block.count {
+            switch block[index] {
+            case .event(let record):
+                outcome = frames.offer(record, isWanted: subscriber.wants(record))
+            case .lost(let range): outcome = passLost(range, connection, subscriber)
+            }
+            index += 1
+        }
+        if outcome == .begunEventIsGone { return abort(connection) }
+        guard !frames.bytes.isEmpty else {
+            subscriber.member.place = frames.after
+            return catchUp.add(connection)
+        }
+        sendFrames(to: connection, subscriber)
+    }
+
+    /// Numbers that belong to no event: told as a gap, after what was framed before them has been sent.
+    private func passLost(_ range: ClosedRange<SequenceNumber>, _ connection: Connection, _ subscriber: Subscriber)
+        -> CatchUpBatch.Offer
+    {
+        guard frames.bytes.isEmpty, frames.after.isBetweenFrames else { return .full }
+        let after = SequenceNumber(range.lowerBound.rawValue - 1)
+        tellGap(connection, subscriber, after: max(after, frames.after.sequence), next: range.upperBound.next)
+        _ = frames.pass(to: range.upperBound)
+        return .full
+    }
+
+    private func sendFrames(to connection: Connection, _ subscriber: Subscriber) {
+        subscriber.member.place = frames.after
+        let target = unsafe arena.unused
+        guard let start = target.baseAddress else { return }
+        let count = unsafe frames.bytes.withUnsafeBytes { bytes -> Int in
+            if let tls = connection.tls { return unsafe tls.seal(bytes, into: target) }
+            unsafe target.copyMemory(from: bytes)
+            return bytes.count
+        }
+        guard count > 0 else { return abort(connection) }
+        arena.commit(count)
+        metrics.catchUpBytes.add(UInt64(count))
+        unsafe queueSend(UnsafeRawBufferPointer(start: start, count: count), on: connection, from: .arena)
+    }
+
+    /// Retention has removed what comes next, or it belongs to another log: says so and goes on at `next`.
+    private func passGap(to next: SequenceNumber, _ connection: Connection, _ subscriber: Subscriber) {
+        guard subscriber.member.place.isBetweenFrames else { return abort(connection) }
+        let after = subscriber.member.place.sequence
+        subscriber.member.place = StreamPlace(after: SequenceNumber(next.rawValue - 1))
+        tellGap(connection, subscriber, after: after, next: next)
+        catchUp.add(connection)
+    }
+}

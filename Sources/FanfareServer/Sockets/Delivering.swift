@@ -1,0 +1,99 @@
+import FanfareBase
+import FanfareDelivery
+import FanfareRing
+import FanfareTLS
+
+/// The fan-out's edge: visits, one send for all that is pending, and the lane of control messages.
+extension Shard {
+    /// Sends to members that have something pending, within the turn's budget.
+    ///
+    /// - Returns: whether nobody is left waiting for a visit.
+    func flushFanout() -> Bool {
+        var visits = 0
+        while visits < Limits.fanoutVisitsPerTurn, arena.unusedCapacity >= Limits.arenaRoomPerVisit {
+            guard let slot = ready.popFirst() ?? fanout.nextVisit() else { return true }
+            visits += 1
+            if slot & WebhookDispatcher.memberBit != 0 {
+                webhooks.visited(member: slot, self)
+            } else if let connection = connections.element(inSlot: slot), let subscriber = connection.subscriber {
+                deliver(to: connection, subscriber)
+            }
+        }
+        return false
+    }
+
+    /// One send with everything pending, if the connection can take it now.
+    func deliver(to connection: Connection, _ subscriber: Subscriber) {
+        guard connection.canSend, connection.phase == .open, connection.output.isEmpty else { return }
+        if subscriber.isCatchingUp { return catchUp.add(connection) }
+        switch fanout.gather(subscriber.member, bytesMax: Limits.eventSendBytesMax, into: &slices) {
+        case .nothing: break
+        case .turnFull: _ = ready.append(connection.slot)
+        case .readLog: fellBehind(connection, subscriber)
+        case .send(let after): send(slices, after: after, to: connection, subscriber)
+        }
+    }
+
+    private func send(_ slices: borrowing FrameSlices, after: StreamPlace, to connection: Connection, _ subscriber: Subscriber) {
+        if let tls = connection.tls {
+            let target = unsafe arena.unused
+            let sealed = unsafe slices.slices.withUnsafeBufferPointer { unsafe tls.seal(gathering: $0, into: target) }
+            guard sealed > 0, let start = target.baseAddress else { return abort(connection) }
+            arena.commit(sealed)
+            subscriber.member.place = after
+            return unsafe queueSend(UnsafeRawBufferPointer(start: start, count: sealed), on: connection, from: .arena)
+        }
+        if unsafe slices.slices.count == 1 {
+            return unsafe queueSend(slices.slices[0], on: connection, from: .frames(after: after))
+        }
+        let target = unsafe UnsafeMutableRawBufferPointer(rebasing: arena.unused[..<slices.byteCount])
+        unsafe slices.copy(to: target)
+        arena.commit(slices.byteCount)
+        unsafe queueSend(UnsafeRawBufferPointer(target), on: connection, from: .frames(after: after))
+    }
+
+    /// The events after its place are no longer in memory.
+    private func fellBehind(_ connection: Connection, _ subscriber: Subscriber) {
+        switch subscriber.slowPolicy {
+        case .catchUp: startCatchUp(connection, subscriber)
+        case .close:
+            let place = position(subscriber.member.place.sequence)
+            (connection.handler as? SocketHandler)?.close(.slow, place.description, on: connection, shard: self)
+        case .skip:
+            guard subscriber.member.place.isBetweenFrames else { return startCatchUp(connection, subscriber) }
+            let missedAfter = subscriber.member.place.sequence
+            subscriber.member.place = StreamPlace(after: fanout.head)
+            tellGap(connection, subscriber, after: missedAfter, next: fanout.head.next)
+        }
+    }
+
+    /// The connection can take bytes and has nothing of its own to say.
+    func readyToDeliver(_ connection: Connection, _ subscriber: Subscriber) {
+        if subscriber.isCatchingUp { catchUp.add(connection) } else { _ = ready.append(connection.slot) }
+    }
+
+    // MARK: Control messages
+
+    /// Sends a message of ours, or keeps it until the frame under way is complete.
+    func sendControl(_ bytes: [UInt8], on connection: Connection) {
+        guard let subscriber = connection.subscriber else { return send(bytes, on: connection) }
+        if mayInterject(connection, subscriber) { return send(bytes, on: connection) }
+        guard subscriber.control.count + bytes.count <= Limits.heldControlBytesMax else { return abort(connection) }
+        subscriber.control += bytes
+    }
+
+    /// Sends what was kept, if nothing stands in its way any more.
+    func releaseControl(of subscriber: Subscriber, on connection: Connection) {
+        guard !subscriber.control.isEmpty, mayInterject(connection, subscriber) else { return }
+        let held = subscriber.control
+        subscriber.control = []
+        sendHeld(held, on: connection)
+    }
+
+    /// Whether our own bytes may follow what was sent: not inside a frame, and not before it is known how much of a send of
+    /// frames was taken. So `output` never holds anything that has to wait for something else.
+    private func mayInterject(_ connection: Connection, _ subscriber: Subscriber) -> Bool {
+        if connection.sendBytes > 0, !connection.sendSource.isOutput { return false }
+        return subscriber.member.place.isBetweenFrames
+    }
+}

@@ -1,0 +1,230 @@
+import FanfareBase
+import FanfareDelivery
+import FanfareWire
+
+/// A subscriber's connection: WebSocket, Server-Sent Events or the stream protocol. One vocabulary on three transports
+/// (CONTRACT, section 5): the transport only says how a message is wrapped and where one ends.
+final class SocketHandler: ConnectionHandler {
+    /// How messages travel.
+    enum Transport: Sendable {
+        /// WebSocket with ops and events (`fanfare.v1.json`).
+        case webSocket
+        /// WebSocket with events only (`cloudevents.json`).
+        case webSocketEvents
+        /// Server-Sent Events; nothing comes from the client.
+        case serverSentEvents
+        /// Newline-delimited JSON both ways.
+        case stream
+
+        /// How events are framed on it.
+        var wire: WireFormat {
+            switch self {
+            case .webSocket, .webSocketEvents: .webSocket
+            case .serverSentEvents: .serverSentEvents
+            case .stream: .stream
+            }
+        }
+
+        /// It has ping and close frames.
+        var isWebSocket: Bool { wire == .webSocket }
+        /// As `/v1/connections` and `/metrics` call it.
+        var name: String {
+            switch self {
+            case .webSocket, .webSocketEvents: "websocket"
+            case .serverSentEvents: "sse"
+            case .stream: "stream"
+            }
+        }
+    }
+
+    /// How messages travel.
+    let transport: Transport
+    /// Who it is; nil on the stream protocol until it has authenticated where it must.
+    var principal: Principal?
+    /// Whether a close frame or a last error has been sent.
+    private(set) var isClosing = false
+    private var webSocket: WebSocketDecoder?
+    private var lines: LineDecoder?
+
+    /// A socket on a connection that was HTTP, or a new one of the stream protocol.
+    init(_ transport: Transport, principal: Principal?, messageBytesMax: Int) {
+        self.transport = transport
+        self.principal = principal
+        switch transport {
+        case .webSocket, .webSocketEvents:
+            webSocket = WebSocketDecoder(role: .server, messageBytesMax: messageBytesMax)
+        case .stream: lines = LineDecoder(lineBytesMax: messageBytesMax)
+        case .serverSentEvents: break
+        }
+    }
+
+    // MARK: Input
+
+    func received(_ bytes: UnsafeRawBufferPointer, on connection: Connection, shard: Shard) {
+        var input = unsafe ByteView(bytes)
+        switch transport {
+        case .webSocket, .webSocketEvents:
+            while connection.phase == .open, !isClosing, let event = webSocket?.decode(&input) ?? nil {
+                receive(event, on: connection, shard: shard)
+            }
+        case .stream:
+            while connection.phase == .open, !isClosing, let event = lines?.decode(&input) ?? nil {
+                receive(event, on: connection, shard: shard)
+            }
+        case .serverSentEvents: break
+        }
+    }
+
+    private func receive(_ event: WebSocketEvent, on connection: Connection, shard: Shard) {
+        switch event {
+        case .text(let text): protocolHandler(connection, shard).receive(text.array)
+        case .binary:
+            close(.unsupportedData, "messages are text", on: connection, shard: shard)
+        case .ping(let payload):
+            var frame: [UInt8] = []
+            WebSocketFrame.append(.pong, payload, to: &frame)
+            shard.sendControl(frame, on: connection)
+        case .pong: break
+        case .close(let code, _):
+            close(code == .noStatus ? .normal : code, "", on: connection, shard: shard)
+        case .failure(let error):
+            close(error.closeCode, "\(error.detail)", on: connection, shard: shard)
+        }
+    }
+
+    private func receive(_ event: LineEvent, on connection: Connection, shard: Shard) {
+        switch event {
+        case .line(let line):
+            if !line.trimmed.isEmpty { protocolHandler(connection, shard).receive(line.array) }
+        case .tooLong:
+            let detail = "A line is longer than this service accepts."
+            shard.sendControl(message(SocketMessage.error("message-too-big", detail)), on: connection)
+            close(.messageTooBig, detail, on: connection, shard: shard)
+        }
+    }
+
+    private func protocolHandler(_ connection: Connection, _ shard: Shard) -> SocketProtocol {
+        SocketProtocol(handler: self, connection: connection, shard: shard)
+    }
+
+    // MARK: Output
+
+    /// Wraps one of our messages for the transport.
+    func message(_ json: [UInt8]) -> [UInt8] {
+        var output: [UInt8] = []
+        switch transport {
+        case .webSocket, .webSocketEvents: json.withByteView { WebSocketFrame.append(.text, $0, to: &output) }
+        case .stream: output = json + [ASCII.lineFeed]
+        case .serverSentEvents: output = []
+        }
+        return output
+    }
+
+    /// What became of events it published.
+    func published(_ request: PublishRequest, on connection: Connection, shard: Shard) {
+        protocolHandler(connection, shard).published(request)
+    }
+
+    /// Tells of numbers that will not come: `after` is the last one before, `next` the first one that may come.
+    func tellGap(after: Position, next: Position, on connection: Connection, shard: Shard) {
+        switch transport {
+        case .webSocket, .stream: shard.sendControl(message(SocketMessage.gap(after: after, next: next)), on: connection)
+        case .webSocketEvents:
+            shard.sendControl(message(SocketMessage.gapEvent(after: after, next: next)), on: connection)
+        case .serverSentEvents:
+            var output: [UInt8] = []
+            let before = Position(log: next.log, sequence: SequenceNumber(next.sequence.rawValue - 1))
+            Array(before.description.utf8).withByteView { id in
+                Array("fanfare.gap".utf8).withByteView { name in
+                    SocketMessage.gap(after: after, next: next).withByteView { data in
+                        ServerSentEvents.appendEvent(id: id, event: name, data: data, to: &output)
+                    }
+                }
+            }
+            shard.sendControl(output, on: connection)
+        }
+    }
+
+    /// Ends the connection, saying why as far as the transport can.
+    func close(_ code: WebSocketCloseCode, _ reason: String, on connection: Connection, shard: Shard) {
+        guard !isClosing else { return }
+        isClosing = true
+        if transport.isWebSocket {
+            var frame: [UInt8] = []
+            WebSocketFrame.appendClose(code, reason: reason, to: &frame)
+            shard.sendControl(frame, on: connection)
+        }
+        shard.finish(connection)
+    }
+
+    /// Says that the end is near and when to come back, as far as the transport can.
+    func sayClosing(_ reason: String, retryAfterMilliseconds: Int, on connection: Connection, shard: Shard) {
+        switch transport {
+        case .webSocket, .stream:
+            let json = SocketMessage.closing(reason, retryAfterMilliseconds: retryAfterMilliseconds)
+            shard.sendControl(message(json), on: connection)
+        case .webSocketEvents: break
+        case .serverSentEvents:
+            var output: [UInt8] = []
+            ServerSentEvents.appendRetry(milliseconds: retryAfterMilliseconds, to: &output)
+            shard.sendControl(output, on: connection)
+        }
+    }
+
+    // MARK: Time and end
+
+    func deadlinePassed(on connection: Connection, shard: Shard) {
+        if shard.draining != nil { return shard.sendAway(connection, self) }
+        let now = shard.time.monotonic
+        if connection.lastActive.advanced(byMilliseconds: Limits.deadAfterMilliseconds) <= now {
+            return shard.abort(connection)
+        }
+        guard let subscriber = connection.subscriber else { return reschedule(connection, nil, shard) }
+        if subscriber.pingAt <= now, transport.isWebSocket {
+            subscriber.pingAt = now.advanced(byMilliseconds: Limits.pingMilliseconds)
+            shard.sendControl(SocketMessage.pingFrame, on: connection)
+        }
+        if subscriber.heartbeatAt <= now {
+            subscriber.heartbeatAt = now.advanced(byMilliseconds: Limits.heartbeatMilliseconds)
+            heartbeat(subscriber, on: connection, shard: shard)
+        }
+        reschedule(connection, subscriber, shard)
+    }
+
+    /// Tells a quiet subscriber how far it has come, so that it can resume from there.
+    private func heartbeat(_ subscriber: Subscriber, on connection: Connection, shard: Shard) {
+        guard connection.sendBytes == 0 else { return }
+        if !subscriber.isCatchingUp { shard.fanout.moveToHeadIfNothingPends(&subscriber.member) }
+        let position = shard.position(subscriber.member.place.sequence)
+        switch transport {
+        case .webSocket, .stream: shard.sendControl(message(SocketMessage.heartbeat(position)), on: connection)
+        case .webSocketEvents: break
+        case .serverSentEvents:
+            var output: [UInt8] = []
+            Array(position.description.utf8).withByteView { ServerSentEvents.appendHeartbeat(id: $0, to: &output) }
+            shard.sendControl(output, on: connection)
+        }
+    }
+
+    /// Sets the deadline to whatever is due next.
+    func reschedule(_ connection: Connection, _ subscriber: Subscriber?, _ shard: Shard) {
+        var deadline = connection.lastActive.advanced(byMilliseconds: Limits.deadAfterMilliseconds)
+        if let subscriber {
+            deadline = min(deadline, subscriber.heartbeatAt)
+            if transport.isWebSocket { deadline = min(deadline, subscriber.pingAt) }
+        }
+        shard.schedule(connection, at: deadline)
+    }
+
+    func inputEnded(on connection: Connection, shard: Shard) {
+        // A stream client that has said all it had to say may go on listening (`nc`, `socat`); browsers and WebSocket
+        // clients that end their side are gone.
+        if transport == .stream, connection.subscriber != nil { return }
+        shard.finish(connection)
+    }
+
+    func closed(on connection: Connection, shard: Shard) {
+        if let subscriber = connection.subscriber { shard.forget(subscriber) }
+        connection.subscriber = nil
+    }
+}

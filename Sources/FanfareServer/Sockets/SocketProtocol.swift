@@ -1,0 +1,181 @@
+import FanfareBase
+import FanfareEvent
+import FanfareWire
+
+/// What socket clients say: one JSON object a message, an op or (with `cloudevents.json`) an event.
+///
+/// Whatever is wrong with a message is told in an `error` op and changes nothing else.
+struct SocketProtocol {
+    let handler: SocketHandler
+    let connection: Connection
+    let shard: Shard
+
+    /// Takes a message.
+    func receive(_ bytes: [UInt8]) {
+        if handler.transport == .webSocketEvents { return publish(bytes[...], topic: nil) }
+        let document: JSONDocument
+        do throws(JSONSyntaxError) {
+            document = try JSONDocument(bytes, depthMax: EventLimits.depthMax + 2)
+        } catch {
+            return fail("invalid-json", "The message is not JSON: \(error).")
+        }
+        guard let object = document.root.object else {
+            return fail("invalid-message", "A message is a JSON object with \"op\".")
+        }
+        guard let op = object["op"]?.string else {
+            return fail("invalid-message", "The message has no \"op\".")
+        }
+        guard handler.principal != nil || op == "authenticate" else {
+            fail("unauthorized", "The first line must be {\"op\":\"authenticate\",\"token\":\"…\"}.")
+            return handler.close(.policyViolation, "", on: connection, shard: shard)
+        }
+        switch op {
+        case "authenticate": authenticate(object)
+        case "subscribe": subscribe(object)
+        case "unsubscribe": unsubscribe(object)
+        case "publish": publish(object, bytes)
+        case "ping": answer(SocketMessage.pong)
+        default: fail("unknown-op", "There is no op \"\(op)\"; there are subscribe, unsubscribe, publish and ping.")
+        }
+    }
+
+    // MARK: Ops
+
+    private func authenticate(_ object: JSONObject) {
+        guard handler.transport == .stream, let listener = connection.listener?.configuration else {
+            return fail("unknown-op", "WebSocket clients authenticate when they connect.")
+        }
+        guard let token = object["token"]?.string else {
+            return fail("invalid-message", "authenticate needs a \"token\".")
+        }
+        switch shard.service.access.authenticate(.token(token), on: listener) {
+        case .principal(let principal): handler.principal = principal
+        case .missing, .invalid:
+            fail("unauthorized", "The token is not known here.")
+            handler.close(.policyViolation, "", on: connection, shard: shard)
+        }
+    }
+
+    private func subscribe(_ object: JSONObject) {
+        guard let principal = handler.principal else { return }
+        guard connection.listener?.configuration.serves.contains(.subscribe) ?? false else {
+            return fail("not-served", "This listener does not serve subscribing.")
+        }
+        guard let id = object["id"]?.string, !id.isEmpty, id.utf8.count <= Limits.subscriptionNameBytesMax else {
+            return fail("invalid-message", "subscribe needs an \"id\" of 1 to \(Limits.subscriptionNameBytesMax) bytes.")
+        }
+        guard let topics = object["topics"]?.array, topics.allSatisfy({ $0.string != nil }) else {
+            return fail("invalid-message", "subscribe needs \"topics\", an array of patterns.")
+        }
+        do throws(Shard.SubscribeError) {
+            let patterns = try shard.patterns(topics.compactMap(\.string), for: principal)
+            let subscriber = try subscriber(for: object)
+            guard !subscriber.subscriptions.contains(where: { $0.id == id }) else {
+                return fail("duplicate-id", "There is a subscription \"\(id)\" already; unsubscribe it first.")
+            }
+            try shard.add(id, patterns, to: subscriber, on: connection)
+            let place = shard.position(subscriber.member.place.sequence)
+            answer(SocketMessage.subscribed(id, place))
+        } catch {
+            fail(error.title, error.detail)
+        }
+    }
+
+    /// The connection's subscriber, made by its first subscription: only that one may say where it begins.
+    private func subscriber(for object: JSONObject) throws(Shard.SubscribeError) -> Subscriber {
+        let from = object["from"]
+        if let subscriber = connection.subscriber, !subscriber.subscriptions.isEmpty {
+            guard from == nil else {
+                throw Shard.SubscribeError(
+                    title: "from-not-allowed",
+                    detail: "Only the first subscription of a connection may have \"from\": a connection has one position.")
+            }
+            return subscriber
+        }
+        guard let start = StartPoint(from?.string ?? (from == nil ? "latest" : "")) else {
+            throw Shard.SubscribeError(title: "invalid-from", detail: "\"from\" must be \(StartPoint.allowed).")
+        }
+        let slow = object["slow"]?.string ?? "catch_up"
+        guard let policy = Subscriber.SlowPolicy(rawValue: slow) else {
+            throw Shard.SubscribeError(title: "invalid-slow", detail: "\"slow\" must be catch_up, skip or close.")
+        }
+        let resolved = try shard.resolve(start)
+        if let former = connection.subscriber { shard.forget(former) }
+        return shard.subscribe(connection, handler, start: resolved, slowPolicy: policy)
+    }
+
+    private func unsubscribe(_ object: JSONObject) {
+        guard let id = object["id"]?.string, let subscriber = connection.subscriber,
+            shard.remove(id, from: subscriber)
+        else { return fail("unknown-subscription", "There is no subscription of this id.") }
+        answer(SocketMessage.unsubscribed(id))
+    }
+
+    private func publish(_ object: JSONObject, _ bytes: [UInt8]) {
+        guard let event = object["event"], event.object != nil else {
+            return fail("invalid-message", "publish needs an \"event\", a CloudEvent.")
+        }
+        if let topic = object["topic"], topic.string == nil {
+            return fail("invalid-message", "\"topic\" must be a string.")
+        }
+        publish(bytes[event.range], topic: object["topic"]?.string)
+    }
+
+    private func publish(_ event: ArraySlice<UInt8>, topic: String?) {
+        guard let principal = handler.principal, connection.listener?.configuration.serves.contains(.publish) ?? false
+        else { return fail("not-served", "This listener does not serve publishing.") }
+        let request = PublishRequest(
+            records: RecordStaging(),
+            reply: ReplyAddress(
+                shard: shard.number, slot: connection.slot, generation: connection.generation, ticket: 0))
+        let topicBytes = topic.map { Array($0.utf8) } ?? []
+        let refusal = unsafe topicBytes.withUnsafeBytes { topicBytes -> PublishEndpoint.Refusal? in
+            var context = shard.publishContext
+            if topic != nil { unsafe context.topic = topicBytes }
+            do throws(EventError) {
+                try shard.decoder.decodeStructured(event.span, context, into: request.records)
+            } catch {
+                return .event(error)
+            }
+            do throws(PublishEndpoint.Refusal) {
+                try PublishEndpoint.authorise(request.records, principal)
+            } catch {
+                return error
+            }
+            return nil
+        }
+        switch refusal {
+        case nil: shard.submit(request)
+        case .event(let error): fail("invalid-event", error.description)
+        case .topic(let topic): fail("forbidden", "The token may not publish on \(topic).")
+        case .mediaType: break
+        }
+    }
+
+    // MARK: Answers
+
+    /// What became of events the client published.
+    func published(_ request: PublishRequest) {
+        switch request.outcome {
+        case .overloaded, .noSpace, .failed:
+            fail("unavailable", "The log takes no events at present; try again shortly.")
+        case .accepted:
+            let first = request.first == .zero ? nil : shard.position(request.first)
+            let last = request.last == .zero ? nil : shard.position(request.last)
+            answer(SocketMessage.published(first: first, last: last))
+        }
+    }
+
+    private func answer(_ json: [UInt8]) {
+        guard handler.transport != .webSocketEvents else { return }
+        shard.sendControl(handler.message(json), on: connection)
+    }
+
+    /// Tells what is wrong. With `cloudevents.json`, which has no ops, the connection is closed instead.
+    private func fail(_ title: String, _ detail: String) {
+        guard handler.transport != .webSocketEvents else {
+            return handler.close(.invalidPayload, String(detail.prefix(60)), on: connection, shard: shard)
+        }
+        answer(SocketMessage.error(title, detail))
+    }
+}

@@ -1,0 +1,147 @@
+import FanfareBase
+import FanfareEvent
+import FanfareWire
+
+/// `GET /v1/subscribe`: a WebSocket with `Upgrade: websocket`, else Server-Sent Events.
+struct SubscribeEndpoint {
+    let shard: Shard
+    let connection: Connection
+
+    /// What was asked for by URL.
+    private struct Wish {
+        var patterns: [TopicPattern]
+        var start: StartPoint.Resolved
+        var slowPolicy: Subscriber.SlowPolicy
+    }
+
+    /// Turns the connection into a socket, or says why not.
+    func subscribe(_ admitted: Router.Admitted) -> HTTPHandler.Verdict {
+        if shard.service.state == .draining { return refuseWhileDraining(admitted) }
+        if WebSocketHandshake.isRequested(by: admitted.request) { return upgrade(admitted) }
+        guard AcceptHeader.accepts(admitted.request.headers, "text", "event-stream") else {
+            return .answer(
+                .problem(
+                    406, "not-acceptable",
+                    "Ask for a WebSocket (Upgrade: websocket) or for text/event-stream."))
+        }
+        return stream(admitted)
+    }
+
+    // MARK: WebSocket
+
+    private func upgrade(_ admitted: Router.Admitted) -> HTTPHandler.Verdict {
+        let request = admitted.request
+        let key: ByteView
+        do throws(WebSocketHandshakeError) { key = try WebSocketHandshake.check(request) } catch {
+            let headers = error.status == 426 ? [("upgrade", "websocket"), ("sec-websocket-version", "13")] : []
+            return .answer(.problem(error.status, error.code, "\(error.detail)", headers: headers))
+        }
+        guard let choice = Self.choose(WebSocketHandshake.offeredProtocols(request.headers)) else {
+            return .answer(
+                .problem(
+                    400, "subprotocol-unknown",
+                    "Offer fanfare.v1.json or cloudevents.json as Sec-WebSocket-Protocol, or none."))
+        }
+        let wish: Wish?
+        do throws(Shard.SubscribeError) { wish = try self.wish(admitted, resumeFrom: nil) } catch {
+            return .answer(.problem(error.status, error.title, error.detail))
+        }
+        if choice.transport == .webSocketEvents, wish == nil {
+            return .answer(
+                .problem(400, "topic-missing", "With cloudevents.json the URL names the topics: ?topic=PATTERN."))
+        }
+        let handler = SocketHandler(
+            choice.transport, principal: admitted.principal, messageBytesMax: shard.socketMessageBytesMax)
+        var head: [UInt8] = []
+        WebSocketHandshake.appendAcceptance(key: key, subprotocol: choice.name, to: &head)
+        shard.send(head, on: connection)
+        begin(handler, wish)
+        return .switched(handler)
+    }
+
+    /// The first offered subprotocol that is ours. A `bearer.TOKEN` among them is a credential, never answered.
+    private static func choose(_ offers: [ByteView]) -> (transport: SocketHandler.Transport, name: ByteView?)? {
+        let protocols = offers.filter { !$0.hasPrefix("bearer.") }
+        if protocols.isEmpty { return (.webSocket, nil) }
+        for offer in protocols {
+            if offer.equals("fanfare.v1.json") { return (.webSocket, offer) }
+            if offer.equals("cloudevents.json") { return (.webSocketEvents, offer) }
+        }
+        return nil
+    }
+
+    // MARK: Server-Sent Events
+
+    private func stream(_ admitted: Router.Admitted) -> HTTPHandler.Verdict {
+        let resumeFrom = admitted.request.headers[.lastEventID]?.string
+        let wish: Wish?
+        do throws(Shard.SubscribeError) {
+            wish = try self.wish(admitted, resumeFrom: resumeFrom.flatMap { $0.isEmpty ? nil : $0 })
+        } catch {
+            return .answer(.problem(error.status, error.title, error.detail))
+        }
+        guard wish != nil else {
+            return .answer(.problem(400, "topic-missing", "Name the topics: ?topic=PATTERN."))
+        }
+        let handler = SocketHandler(.serverSentEvents, principal: admitted.principal, messageBytesMax: 1)
+        shard.send(streamHead(admitted.request), on: connection)
+        begin(handler, wish)
+        return .switched(handler)
+    }
+
+    private func streamHead(_ request: HTTPRequest) -> [UInt8] {
+        var head: [UInt8] = []
+        let crossOrigin = Router(shard: shard, connection: connection).crossOriginHeaders(for: request)
+        ServerSentEvents.appendHead(to: &head)
+        for (name, value) in crossOrigin { head += Array("\(name): \(value)\r\n".utf8) }
+        HTTPWriter.endHead(&head)
+        ServerSentEvents.appendRetry(milliseconds: Limits.reconnectMilliseconds, to: &head)
+        return head
+    }
+
+    /// EventSource gives up for good on anything but 200: it is asked to come back, and let go.
+    private func refuseWhileDraining(_ admitted: Router.Admitted) -> HTTPHandler.Verdict {
+        guard !WebSocketHandshake.isRequested(by: admitted.request) else {
+            return .answer(
+                .problem(503, "draining", "The service is about to restart.", headers: [("retry-after", "1")]))
+        }
+        shard.send(streamHead(admitted.request), on: connection)
+        let handler = SocketHandler(.serverSentEvents, principal: admitted.principal, messageBytesMax: 1)
+        connection.handler = handler
+        handler.close(.goingAway, "", on: connection, shard: shard)
+        return .switched(handler)
+    }
+
+    // MARK: Both
+
+    /// What the URL asks for; nil when it names no topic (a WebSocket then subscribes by ops).
+    private func wish(_ admitted: Router.Admitted, resumeFrom: String?) throws(Shard.SubscribeError) -> Wish? {
+        let topics = admitted.query.values("topic")
+        if topics.isEmpty { return nil }
+        let patterns = try shard.patterns(topics, for: admitted.principal)
+        let from = resumeFrom ?? admitted.query.first("from") ?? "latest"
+        guard let start = StartPoint(from) else {
+            throw Shard.SubscribeError(title: "invalid-from", detail: "\"from\" must be \(StartPoint.allowed).")
+        }
+        guard let policy = Subscriber.SlowPolicy(rawValue: admitted.query.first("slow") ?? "catch_up") else {
+            throw Shard.SubscribeError(title: "invalid-slow", detail: "\"slow\" must be catch_up, skip or close.")
+        }
+        return Wish(patterns: patterns, start: try shard.resolve(start), slowPolicy: policy)
+    }
+
+    private func begin(_ handler: SocketHandler, _ wish: Wish?) {
+        connection.handler = handler
+        handler.reschedule(connection, nil, shard)
+        guard let wish else { return }
+        let subscriber = shard.subscribe(connection, handler, start: wish.start, slowPolicy: wish.slowPolicy)
+        do throws(Shard.SubscribeError) {
+            try shard.add("", wish.patterns, to: subscriber, on: connection)
+        } catch {
+            return handler.close(.policyViolation, error.detail, on: connection, shard: shard)
+        }
+        if handler.transport == .webSocket {
+            let place = shard.position(subscriber.member.place.sequence)
+            shard.sendControl(handler.message(SocketMessage.subscribed("", place)), on: connection)
+        }
+    }
+}

@@ -1,0 +1,66 @@
+import FanfareBase
+import FanfareDelivery
+import FanfareEvent
+
+/// One socket's part in the fan-out: a cursor into the log, and what it asked for.
+///
+/// Invariant: while `isCatchingUp` the member is in the catch-up queue, waits for a block, or waits for its connection to
+/// take bytes; otherwise the fan-out visits it.
+final class Subscriber {
+    /// What to do with one that falls behind what memory holds (CONTRACT, section 5).
+    enum SlowPolicy: String, Sendable {
+        /// Read the log from its place on.
+        case catchUp = "catch_up"
+        /// Jump to the newest event, with a gap.
+        case skip
+        /// Close the connection.
+        case close
+    }
+
+    /// One `subscribe`: its name and what it asked for.
+    struct Subscription {
+        /// As the client called it.
+        var id: String
+        /// What it asked for.
+        var patterns: [TopicPattern]
+        /// The patterns' numbers in the shard's table, which are the interests.
+        var interests: [InterestID]
+    }
+
+    /// Where it is, and its interests.
+    var member: MemberCursor
+    /// What it asked for; 64 at most.
+    var subscriptions: [Subscription] = []
+    /// What to do when it falls behind.
+    var slowPolicy: SlowPolicy
+    /// It reads the log.
+    var isCatchingUp = false
+    /// Events accepted earlier are passed over (`from` was a time).
+    var notBefore = WallTime(nanoseconds: 0)
+    /// It asked for the last so many events and does not know yet where they begin.
+    var lastSearch: LastSearch?
+    /// Control messages that wait for the end of the frame under way.
+    var control: [UInt8] = []
+    /// When the next heartbeat is due.
+    var heartbeatAt: MonotonicTime
+    /// When the next WebSocket ping is due.
+    var pingAt: MonotonicTime
+
+    /// A subscriber that stands after `sequence`.
+    init(after sequence: SequenceNumber, wire: WireFormat, slowPolicy: SlowPolicy, now: MonotonicTime) {
+        member = MemberCursor(after: sequence, wire: wire)
+        self.slowPolicy = slowPolicy
+        heartbeatAt = now.advanced(byMilliseconds: Limits.heartbeatMilliseconds)
+        pingAt = now.advanced(byMilliseconds: Limits.pingMilliseconds)
+    }
+
+    /// Whether it wants this event: the rule of those who read the log.
+    func wants(_ record: EventRecord) -> Bool {
+        if record.time < notBefore { return false }
+        let topic = unsafe record.topic.bindMemory(to: UInt8.self).span
+        for subscription in subscriptions {
+            for pattern in subscription.patterns where pattern.matches(topic) { return true }
+        }
+        return false
+    }
+}

@@ -1,0 +1,69 @@
+import FanfareBase
+import FanfareLog
+import Synchronization
+
+/// A webhook subscription on its way from the registry (shard 0) to the shard that delivers it.
+struct WebhookInstallation: Sendable {
+    /// Its number in the journal.
+    let number: SubscriptionNumber
+    /// What it is.
+    let definition: SubscriptionDefinition
+    /// Where it begins when the journal knows nothing of it: stand after this number.
+    let start: SequenceNumber
+    /// What the journal knows of it: cursor, acknowledged, retries.
+    let restored: JournalState.Subscription?
+    /// What it is doing, for whoever asks.
+    let status: SubscriptionStatus
+}
+
+/// What a webhook subscription is doing: written by the shard that delivers it, read by whoever answers the API.
+final class SubscriptionStatus: Sendable {
+    /// At one moment.
+    struct Snapshot: Sendable {
+        /// `active`, `paused`, `disabled`, `failing`.
+        var state = "active"
+        /// Everything up to here is settled.
+        var cursor = SequenceNumber.zero
+        /// Attempts under way.
+        var inFlight = 0
+        /// Deliveries that wait for their next attempt.
+        var retrying = 0
+        /// Deliveries that were given up.
+        var deadLetters = 0
+        /// What went wrong last.
+        var lastError: String?
+        /// The newest attempts, oldest first; `Limits.attemptsKept` at most.
+        var attempts: [AttemptReport] = []
+    }
+
+    private let snapshot = Mutex(Snapshot())
+
+    /// Nothing has happened yet.
+    init() {}
+
+    /// What it is doing now. Any thread.
+    var current: Snapshot { snapshot.withLock { $0 } }
+
+    /// Notes what has changed. The delivering shard, or the registry before delivery begins.
+    func update(_ change: (inout Snapshot) -> Void) { snapshot.withLock { change(&$0) } }
+}
+
+/// One attempt, as the API tells of it.
+struct AttemptReport: Sendable {
+    /// The event.
+    var sequence: SequenceNumber
+    /// From 1.
+    var attempt: Int
+    /// When it began.
+    var time: WallTime
+    /// How long it took.
+    var milliseconds: Int
+    /// The answer's status; nil when there was none.
+    var status: Int?
+    /// What went wrong; nil when it succeeded.
+    var error: String?
+    /// The first bytes of the answer.
+    var answer: [UInt8]
+    /// When the next attempt is due; nil when there is none.
+    var nextAttempt: WallTime?
+}

@@ -1,0 +1,40 @@
+import ArgumentParser
+import FanfareBase
+import FanfareServer
+import Glibc
+
+/// `fanfare serve`: runs the service until it is told to stop.
+struct Serve: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Run the service.")
+
+    @Option(help: "The configuration file; without one every key has its default.")
+    var config: String?
+
+    @Flag(help: "Loopback only; webhooks to private addresses and plain HTTP allowed; retries start at 1 s.")
+    var development = false
+
+    func run() throws {
+        let loaded: LoadedConfiguration
+        switch ConfigurationReader.read(config, development: development) {
+        case .success(let value): loaded = value
+        case .failure(let diagnostics):
+            Terminal.error(diagnostics.description)
+            throw ExitCode(diagnostics.exitCode)
+        }
+        var signals = SignalSet([SIGTERM, SIGINT, SIGHUP])
+        signals.block()
+        let service: Service
+        do throws(Service.StartError) {
+            service = try Service(loaded, isDevelopment: development) { Terminal.error("fanfare: \($0)") }
+        } catch {
+            Terminal.error("fanfare: \(error)")
+            throw ExitCode(error.exitCode)
+        }
+        Welcome(service: service, isDevelopment: development).print()
+        SignalThread.start(signals) { signal in
+            if signal != SIGHUP { service.drain() }
+        }
+        service.waitForEnd()
+        if service.context.failure != nil { throw ExitCode(EX.io) }
+    }
+}
