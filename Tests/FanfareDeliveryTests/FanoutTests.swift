@@ -12,7 +12,7 @@ final class FanoutHarness {
         fanout = Fanout(head: SequenceNumber(head), limits: limits)
     }
 
-    func announce(_ sequence: UInt64, _ interests: [Int32], canonicalBytes: Int = 120) {
+    func announce(_ sequence: UInt64, _ interests: [UInt32], canonicalBytes: Int = 120) {
         let event = TestEvent.sized(sequence, canonicalBytes: canonicalBytes)
         sent[sequence] = event
         let batch = TestBatch([event])
@@ -20,7 +20,7 @@ final class FanoutHarness {
             batch.records[0], owner: batch, ownerBytes: batch.byteCount, matches: interests.map { InterestID($0) })
     }
 
-    func member(_ slot: UInt32, _ interests: [Int32], wire: WireFormat = .stream, after: UInt64? = nil) -> MemberCursor {
+    func member(_ slot: UInt32, _ interests: [UInt32], wire: WireFormat = .stream, after: UInt64? = nil) -> MemberCursor {
         var member = MemberCursor(after: after.map { SequenceNumber($0) } ?? fanout.head, wire: wire)
         for interest in interests {
             let joined = fanout.join(slot, &member, InterestID(interest))

@@ -31,8 +31,10 @@ struct ScheduleHarness {
             switch schedule.next(now: now.monotonic) {
             case .attempt(let attempt): attempts.append("\(attempt.sequence.rawValue)/\(attempt.number)")
             case .takeNext:
+                upcoming.removeAll { $0 <= schedule.taken.rawValue }
                 guard !upcoming.isEmpty else { return attempts }
-                let attempt = schedule.take(SequenceNumber(upcoming.removeFirst()), now: now.monotonic)
+                let sequence = SequenceNumber(upcoming.removeFirst())
+                guard let attempt = schedule.take(sequence, now: now.monotonic) else { continue }
                 attempts.append("\(attempt.sequence.rawValue)/\(attempt.number)")
             case .wait: return attempts
             }
@@ -48,10 +50,22 @@ struct ScheduleHarness {
         finish(sequence, WebhookOutcome(status: status, retryAfterSeconds: retryAfter))
     }
 
+    /// What the journal is told now.
+    mutating func changes() -> Changes {
+        var changes = Changes()
+        changes.low = schedule.takeCursorChange(acknowledged: &changes.acknowledged)
+        return changes
+    }
+
     /// Seconds from now to the schedule's deadline.
     var wait: Double? {
         schedule.deadline(now: now.monotonic).map { Double($0.nanoseconds) / 1_000_000_000 - seconds }
     }
+}
+
+struct Changes: Equatable {
+    var low: SequenceNumber?
+    var acknowledged: [ClosedRange<SequenceNumber>] = []
 }
 
 @Suite struct WebhookScheduleTests {
@@ -74,8 +88,32 @@ struct ScheduleHarness {
         harness.finish(1, .delivered)
         harness.finish(5, .delivered)
         harness.schedule.pass(to: SequenceNumber(20))
-        #expect(harness.schedule.takeChangedCursor() == WebhookCursor(low: SequenceNumber(20)))
-        #expect(harness.schedule.takeChangedCursor() == nil)
+        #expect(harness.schedule.cursor == WebhookCursor(low: SequenceNumber(20)))
+    }
+
+    @Test func theJournalIsToldOnlyWhatChanged() {
+        var harness = ScheduleHarness()
+        harness.upcoming = [1, 2, 5, 6, 8]
+        _ = harness.attempts()
+        #expect(harness.changes() == Changes())
+        for sequence in [8, 2, 5, 6] as [UInt64] { harness.finish(sequence, .delivered) }
+        #expect(harness.changes() == Changes(acknowledged: [range(2, 2), range(5, 6), range(8, 8)]))
+        #expect(harness.changes() == Changes())
+        harness.finish(1, .delivered)
+        #expect(harness.changes() == Changes(low: SequenceNumber(8)))
+    }
+
+    @Test func aDeliveredRetryIsToldEvenWhenTheCursorPassesItAtTheSameTime() {
+        var harness = ScheduleHarness()
+        harness.upcoming = [1, 2]
+        _ = harness.attempts()
+        _ = harness.fail(2)
+        #expect(harness.changes() == Changes())
+        harness.seconds += 5
+        #expect(harness.attempts() == ["2/2"])
+        harness.finish(2, .delivered)
+        harness.finish(1, .delivered)
+        #expect(harness.changes() == Changes(low: SequenceNumber(2), acknowledged: [range(2, 2)]))
     }
 
     @Test func aFailedDeliveryIsRetriedOnTheScheduleAndPassedByTheCursor() {
@@ -252,9 +290,21 @@ struct ScheduleHarness {
         restored.seconds += 100
         restored.schedule = WebhookSchedule(
             harness.schedule.options, cursor: cursor, retries: [retry], now: restored.now)
-        #expect(restored.schedule.cursor == cursor)
-        restored.upcoming = [8, 9]
-        #expect(restored.attempts() == ["1/1", "5/2", "8/1", "9/1"])
+        restored.upcoming = [1, 2, 5, 8, 9]
+        #expect(restored.attempts() == ["5/2", "1/1", "8/1", "9/1"])
+        #expect(restored.schedule.cursor == WebhookCursor(low: SequenceNumber(0), acknowledged: [range(2, 7)]))
+    }
+
+    @Test func aRetryRecordedJustBeforeACrashIsNotTakenASecondTime() {
+        var harness = ScheduleHarness()
+        harness.schedule = WebhookSchedule(
+            harness.schedule.options, cursor: WebhookCursor(low: SequenceNumber(3)),
+            retries: [WebhookRetry(sequence: SequenceNumber(5), attempt: 2, due: WallTime(nanoseconds: 0))],
+            now: harness.now)
+        harness.upcoming = [4, 5, 6]
+        #expect(harness.attempts() == ["5/2", "4/1", "6/1"])
+        for sequence in [4, 5, 6] as [UInt64] { harness.finish(sequence, .delivered) }
+        #expect(harness.changes() == Changes(low: SequenceNumber(6), acknowledged: [range(5, 5)]))
     }
 
     @Test func aRestoredRetryWaitsItsTimeAndNoLongerThanADayWhateverTheClockDid() {

@@ -3,10 +3,10 @@ import FanfareBase
 /// One distinct (pattern, filter) on a shard, named by the small number the pattern table gave it.
 package struct InterestID: Hashable, Sendable {
     /// The pattern table's number, from 0 and dense: arrays are indexed by it.
-    package var rawValue: Int32
+    package var rawValue: UInt32
 
     /// The interest with this number.
-    @inlinable package init(_ rawValue: Int32) { self.rawValue = rawValue }
+    @inlinable package init(_ rawValue: UInt32) { self.rawValue = rawValue }
 
     var index: Int { Int(rawValue) }
 }

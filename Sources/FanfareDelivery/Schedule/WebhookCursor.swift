@@ -3,7 +3,7 @@ import FanfareBase
 /// How far a subscription has come, as the journal keeps it.
 ///
 /// Every event at or below `low` and every one in `acknowledged` was delivered, did not match, is a dead letter or has a
-/// retry of its own in the journal. What lies between them is open: in flight when this was written, to be attempted again.
+/// retry of its own in the journal. What lies between them did not match or was in flight, and is looked at again.
 package struct WebhookCursor: Equatable, Sendable {
     /// Everything up to here is accounted for.
     package var low: SequenceNumber
@@ -16,31 +16,31 @@ package struct WebhookCursor: Equatable, Sendable {
         self.acknowledged = acknowledged
     }
 
-    /// Everything up to `taken` except the ascending `open`.
-    init(taken: SequenceNumber, open: [SequenceNumber]) {
+    /// Everything up to `taken` except the ascending `open`, and `ahead`, which lies above `taken`.
+    init(taken: SequenceNumber, open: [SequenceNumber], ahead: [ClosedRange<SequenceNumber>]) {
         low = open.first.map { SequenceNumber($0.rawValue - 1) } ?? taken
         acknowledged = []
         for (index, sequence) in open.enumerated() {
             let end = index + 1 < open.count ? SequenceNumber(open[index + 1].rawValue - 1) : taken
             if sequence.next <= end { acknowledged.append(sequence.next...end) }
         }
+        for range in ahead { acknowledged.appendJoining(range) }
     }
 
-    /// The newest sequence that is accounted for.
-    var taken: SequenceNumber { acknowledged.last?.upperBound ?? low }
+    /// `acknowledged` and each of `sequences` above `low`, as ranges.
+    func accounted(with sequences: [SequenceNumber]) -> [ClosedRange<SequenceNumber>] {
+        let single = sequences.filter { $0 > low }.map { $0...$0 }
+        var joined: [ClosedRange<SequenceNumber>] = []
+        for range in (acknowledged + single).sorted(by: { $0.lowerBound < $1.lowerBound }) { joined.appendJoining(range) }
+        return joined
+    }
+}
 
-    /// The sequences below `taken` that are not accounted for, ascending.
-    var open: [SequenceNumber] {
-        var open: [SequenceNumber] = []
-        var next = low.next
-        for range in acknowledged {
-            while next < range.lowerBound {
-                open.append(next)
-                next = next.next
-            }
-            next = range.upperBound.next
-        }
-        return open
+extension [ClosedRange<SequenceNumber>] {
+    /// Appends a range that begins nowhere before the last one; joined with it when they touch.
+    mutating func appendJoining(_ range: Element) {
+        guard let last, range.lowerBound <= last.upperBound.next else { return append(range) }
+        self[count - 1] = last.lowerBound...Swift.max(last.upperBound, range.upperBound)
     }
 }
 

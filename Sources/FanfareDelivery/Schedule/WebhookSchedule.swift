@@ -70,17 +70,21 @@ package struct WebhookSchedule {
     package private(set) var health: WebhookHealth
 
     /// Taken events whose first attempt is undecided, ascending; at most the window.
-    private var open: [SequenceNumber]
+    private var open: [SequenceNumber] = []
+    /// Accounted for above `taken` when this was restored: found again, these are not taken again.
+    private var ahead: [ClosedRange<SequenceNumber>]
+    /// Decided since the journal was last told: delivered first attempts, and retries that are none any more.
+    private var delivered: [WebhookAttempt] = []
+    private var recordedLow: SequenceNumber
     private var inFlight: [InFlight] = []
     private var waiting = RetryQueue()
     /// Retries waiting or in flight.
     private var retries = 0
     private var pace: EndpointPace
-    private var isCursorChanged = false
 
     /// A subscription as the journal left it, or a new one that begins after `cursor.low`.
     ///
-    /// What was in flight is due at once. A retry waits at most a day, or twice the schedule's longest delay, whatever the
+    /// What was in flight is found and taken again. A retry waits at most a day, or twice the schedule's longest delay, whatever the
     /// wall clock did meanwhile.
     package init(
         _ options: WebhookScheduleOptions, cursor: WebhookCursor, retries: [WebhookRetry] = [],
@@ -89,10 +93,11 @@ package struct WebhookSchedule {
         self.options = options
         self.disabled = disabled
         self.health = health
-        taken = cursor.taken
-        open = cursor.open
+        taken = cursor.low
+        recordedLow = cursor.low
+        // A retry recorded just before a crash may lie above the cursor that was to pass it.
+        ahead = cursor.accounted(with: retries.map(\.sequence))
         pace = EndpointPace(concurrency: Self.concurrency(options), rateLimit: options.rateLimit)
-        for sequence in open { waiting.insert(.init(due: now.monotonic, sequence: sequence, attempt: 1)) }
         for retry in retries { restore(retry, now) }
     }
 
@@ -102,14 +107,23 @@ package struct WebhookSchedule {
         pace = EndpointPace(concurrency: Self.concurrency(options), rateLimit: options.rateLimit)
     }
 
-    /// How far it has come, for the journal.
-    package var cursor: WebhookCursor { WebhookCursor(taken: taken, open: open) }
+    /// How far it has come, as the journal would have it.
+    package var cursor: WebhookCursor { WebhookCursor(taken: taken, open: open, ahead: ahead) }
 
-    /// The cursor when it has changed since the last call, to be journalled after the verdicts given so far.
-    package mutating func takeChangedCursor() -> WebhookCursor? {
-        guard isCursorChanged else { return nil }
-        isCursorChanged = false
-        return cursor
+    /// What the journal has to be told, after the verdicts given so far: the new low sequence (nil when it has not moved),
+    /// and, appended to `acknowledged`, what was decided above it or among the retries. To be called every turn.
+    package mutating func takeCursorChange(acknowledged: inout [ClosedRange<SequenceNumber>]) -> SequenceNumber? {
+        let low = open.first.map { SequenceNumber($0.rawValue - 1) } ?? taken
+        if !delivered.isEmpty {
+            delivered.sort { $0.sequence < $1.sequence }
+            for attempt in delivered where attempt.number > 1 || attempt.sequence > low {
+                acknowledged.appendJoining(attempt.sequence...attempt.sequence)
+            }
+            delivered.removeAll(keepingCapacity: true)
+        }
+        guard low != recordedLow else { return nil }
+        recordedLow = low
+        return low
     }
 
     /// Attempts in flight.
@@ -132,20 +146,24 @@ package struct WebhookSchedule {
         return mayTake ? .takeNext : .wait
     }
 
-    /// The next matching event, found after `next` said `takeNext`. Its first attempt is in flight from now on.
-    package mutating func take(_ sequence: SequenceNumber, now: MonotonicTime) -> WebhookAttempt {
+    /// The next matching event, found after `next` said `takeNext`. Its first attempt is in flight from now on; nil when it
+    /// is accounted for already, and `next` is to be asked again.
+    package mutating func take(_ sequence: SequenceNumber, now: MonotonicTime) -> WebhookAttempt? {
         invariant(sequence > taken, "events are taken once, in sequence order")
-        taken = sequence
+        let isKnown = ahead.first { $0.upperBound >= sequence }?.contains(sequence) ?? false
+        pass(to: sequence)
+        if isKnown { return nil }
         open.append(sequence)
-        isCursorChanged = true
         return start(WebhookAttempt(sequence: sequence, number: 1), now)
     }
 
     /// Nothing up to `sequence` matches (or it was reported as a gap): the cursor passes it.
     package mutating func pass(to sequence: SequenceNumber) {
-        guard sequence > taken else { return }
-        taken = sequence
-        isCursorChanged = true
+        taken = max(taken, sequence)
+        while let first = ahead.first, first.lowerBound <= taken.next {
+            taken = max(taken, first.upperBound)
+            ahead.removeFirst()
+        }
     }
 
     /// When `next` is to be asked again even if no answer and no event has come: nil when only those help.
@@ -171,6 +189,7 @@ package struct WebhookSchedule {
             pace.succeeded(latencyNanoseconds: now.monotonic.nanoseconds(since: entry.started))
             verdict.health = health.succeeded()
             settle(entry.attempt)
+            delivered.append(entry.attempt)
         case .notMade:
             pace.returned(now: now.monotonic)
             waiting.insert(.init(due: now.monotonic, sequence: sequence, attempt: number))
@@ -231,7 +250,6 @@ package struct WebhookSchedule {
         }
         guard let place = open.firstIndex(of: attempt.sequence) else { invariantBroken("a first attempt is open") }
         open.remove(at: place)
-        isCursorChanged = true
     }
 
     private mutating func failed(

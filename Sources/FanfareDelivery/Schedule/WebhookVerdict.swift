@@ -3,8 +3,7 @@ import FanfareBase
 /// What an attempt's outcome means: what the shard is to journal and to tell.
 ///
 /// Order in the journal: the record of a retry or a dead letter precedes the cursor that passes its event
-/// (`WebhookSchedule.takeChangedCursor`). An attempt above the first was a retry in the journal: each verdict on it
-/// replaces or removes that.
+/// (`WebhookSchedule.takeCursorChange`, which also tells of retries that were delivered).
 package struct WebhookVerdict: Equatable, Sendable {
     /// What becomes of the delivery.
     package enum Result: Equatable, Sendable {
