@@ -190,34 +190,36 @@ struct JSONScanner {
     /// - Returns: Whether it has escapes.
     @inline(__always)
     mutating func string(_ bytes: Span<UInt8>) throws(Failure) -> Bool {
-        offset &+= 1
+        var position = offset &+ 1
         var hasEscapes = false
         while true {
-            passPlainWords(bytes)
-            guard offset < bytes.count else { throw failure(.restOfString) }
-            let byte = bytes[offset]
+            position = Self.plainEnd(bytes, from: position)
+            let byte = position < bytes.count ? bytes[position] : 0
             if byte == UInt8(ascii: "\"") {
-                offset &+= 1
+                offset = position &+ 1
                 return hasEscapes
             }
-            if byte == UInt8(ascii: "\\") {
-                hasEscapes = true
-                try escape(bytes)
-            } else if byte < 0x20 {
-                throw failure(.restOfString)
-            } else {
-                offset &+= 1
+            if byte >= 0x20 && byte != UInt8(ascii: "\\") {
+                position &+= 1
+                continue
             }
+            offset = position
+            guard byte == UInt8(ascii: "\\") else { throw failure(.restOfString) }
+            hasEscapes = true
+            try escape(bytes)
+            position = offset
         }
     }
 
-    /// Moves to the next quote, backslash or control character, or to the last seven bytes of the text.
+    /// The place of the next quote, backslash or control character, or of the last seven bytes of the text.
     @inline(__always)
-    private mutating func passPlainWords(_ bytes: Span<UInt8>) {
+    private static func plainEnd(_ bytes: Span<UInt8>, from start: Int) -> Int {
         let ones: UInt64 = 0x0101_0101_0101_0101
-        while offset &+ 8 <= bytes.count {
+        var position = start
+        while position &+ 8 <= bytes.count {
             // Safe: any eight bytes are a UInt64; the load checks its bounds.
-            let word = UInt64(littleEndian: unsafe bytes.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            let word = UInt64(
+                littleEndian: unsafe bytes.bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self))
             // The lowest high bit set marks the first byte that is zero after the exclusive or, or below 0x20: borrows reach
             // only the bytes above it (Hacker's Delight, 6-1).
             let quote = word ^ ones &* 0x22
@@ -225,12 +227,10 @@ struct JSONScanner {
             let hits =
                 ((quote &- ones) & ~quote | (backslash &- ones) & ~backslash | (word &- ones &* 0x20) & ~word)
                 & ones &* 0x80
-            if hits != 0 {
-                offset &+= hits.trailingZeroBitCount &>> 3
-                return
-            }
-            offset &+= 8
+            if hits != 0 { return position &+ hits.trailingZeroBitCount &>> 3 }
+            position &+= 8
         }
+        return position
     }
 
     private mutating func escape(_ bytes: Span<UInt8>) throws(Failure) {

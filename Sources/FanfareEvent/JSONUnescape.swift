@@ -4,11 +4,13 @@ enum JSONUnescape {
     static func append(_ source: Span<UInt8>, _ range: Range<Int>, to target: inout [UInt8]) {
         var offset = range.lowerBound
         while offset < range.upperBound {
-            let byte = source[offset]
-            if byte != UInt8(ascii: "\\") {
-                target.append(byte)
-                offset += 1
-            } else if let letter = simple(source[offset + 1]) {
+            var end = offset
+            while end < range.upperBound, source[end] != UInt8(ascii: "\\") { end &+= 1 }
+            // Safe: the pointer is used only within the closure. Plain text goes in one piece: this is on the data path.
+            unsafe source.extracting(offset..<end).withUnsafeBufferPointer { unsafe target.append(contentsOf: $0) }
+            offset = end
+            if offset == range.upperBound { return }
+            if let letter = simple(source[offset + 1]) {
                 target.append(letter)
                 offset += 2
             } else {
