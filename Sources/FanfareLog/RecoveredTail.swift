@@ -16,10 +16,10 @@ struct RecoveredTail {
     private var provenBytes = UInt64(LogLimits.blockBytes)
 
     /// Reads `number`. Throws when something is wrong below what a later batch says was synced, and when the first batch
-    /// does not follow on `before`.
+    /// does not follow on `before`. Calls `count` for each batch.
     init(
         storage: any LogStorage, identity: LogIdentity, number: SegmentNumber, before: SegmentEnd?,
-        into deduplication: inout DeduplicationIndex
+        into deduplication: inout DeduplicationIndex, counting count: (BatchHeader) -> Void = { _ in }
     ) throws(LogError) {
         self.storage = storage
         self.identity = identity
@@ -32,6 +32,7 @@ struct RecoveredTail {
             while let batch = try scanner.next() {
                 try checkOrder(batch.header, before: before)
                 take(batch, into: &deduplication)
+                count(batch.header)
             }
         } catch {
             guard case .damage(let damage) = error else { throw error.logError }
