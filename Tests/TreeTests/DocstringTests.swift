@@ -3,7 +3,7 @@ import Testing
 /// Which declarations need a docstring, and whether they have one.
 ///
 /// Asked of everything other modules can see. Exempt: overrides, imports and extensions, which declare nothing new, and
-/// witnesses whose meaning the standard library's protocol fixes. Enum cases and protocol requirements carry no access
+/// witnesses, whose meaning their protocol states: the standard library's, or one declared in the same module. Enum cases and protocol requirements carry no access
 /// level of their own and are left to the reader's judgement.
 enum Docstrings {
     private static let keywords: Set<Substring> = [
@@ -17,12 +17,38 @@ enum Docstrings {
     ]
     private static let witnesses = [
         "func ==", "func <", "func hash(into", "var description:", "var debugDescription:", "var hashValue:",
+        "func next()", "func makeIterator()", "struct Iterator: IteratorProtocol",
     ]
 
-    static func missing(in file: SourceTree.File) -> [Finding] {
+    /// The functions that protocols of these files require, as `func name(`.
+    static func requirements(in files: [SourceTree.File]) -> Set<String> {
+        var names: Set<String> = []
+        for file in files where file.lines.contains(where: { $0.contains("protocol ") }) {
+            var end: Substring?
+            for code in SwiftText(file.lines).code {
+                if let closing = end {
+                    if code.hasPrefix(closing) { end = nil }
+                    if let name = functionName(code) { names.insert(name) }
+                } else if code.contains("protocol "), code.hasSuffix("{") {
+                    end = code.prefix { $0 == " " } + "}"
+                }
+            }
+        }
+        return names
+    }
+
+    /// `func name(` when `code` declares a function.
+    private static func functionName(_ code: some StringProtocol) -> String? {
+        let words = code.split(separator: " ").drop { $0 != "func" }.prefix(2)
+        guard words.count == 2, let name = words.last?.prefix(while: { $0 != "(" && $0 != "<" }) else { return nil }
+        return "func \(name)("
+    }
+
+    static func missing(in file: SourceTree.File, requirements: Set<String> = []) -> [Finding] {
         let code = SwiftText(file.lines).code
         return code.indices.compactMap { index in
             guard let declaration = visibleDeclaration(code[index]),
+                !(functionName(declaration).map(requirements.contains) ?? false),
                 !hasDocstring(above: index, lines: file.lines, code: code)
             else { return nil }
             return Finding(path: file.path, line: index + 1, what: "no docstring directly above `\(declaration)`")
@@ -88,8 +114,10 @@ enum Docstrings {
 
 @Suite struct DocstringTests {
     @Test func everyPackageAndPublicDeclarationHasADocstring() {
-        for file in SourceTree.shared.swiftSources {
-            Docstrings.missing(in: file).record(
+        let modules = Dictionary(grouping: SourceTree.shared.swiftSources, by: \.module)
+        for files in modules.values {
+            let requirements = Docstrings.requirements(in: files)
+            files.flatMap { Docstrings.missing(in: $0, requirements: requirements) }.record(
                 reason:
                     "What other modules use says what it is, its units, its limit and who frees it (docs and STYLE, 9)")
         }
@@ -100,6 +128,24 @@ enum Docstrings {
             Docstrings.missingAtConstants(in: file).record(
                 reason: "A limit nobody explained is a surprise in production: unit, reason, and what happens at it")
         }
+    }
+
+    @Test func witnessesOfTheModulesOwnProtocolsAreExempt() {
+        let text = """
+            /// Where bytes go.
+            package protocol Store {
+                /// Writes.
+                func write(_ bytes: Int)
+            }
+            struct A: Store {
+                package func write(_ bytes: Int) {}
+                package func other() {}
+            }
+            """
+        let file = SourceTree.File(path: "Sources/FanfareLog/X.swift", text: text)
+        let requirements = Docstrings.requirements(in: [file])
+        #expect(requirements == ["func write("])
+        #expect(Docstrings.missing(in: file, requirements: requirements).map(\.line) == [8])
     }
 
     @Test func missingDocstringsAreFoundAndDocumentedOnesAreNot() {

@@ -16,13 +16,18 @@ enum Hygiene {
         return findings
     }
 
+    /// Errors made nil without a word on the line above or beside.
     static func discardedErrors(_ file: SourceTree.File) -> [Finding] {
-        find("try?", in: file)
+        unexplained(find("try?", in: file), in: file)
     }
 
     /// Promises to the compiler that nobody explained on the line above or beside.
     static func unexplainedPromises(_ file: SourceTree.File) -> [Finding] {
-        (find("@unchecked Sendable", in: file) + find("nonisolated(unsafe)", in: file)).filter { finding in
+        unexplained(find("@unchecked Sendable", in: file) + find("nonisolated(unsafe)", in: file), in: file)
+    }
+
+    private static func unexplained(_ findings: [Finding], in file: SourceTree.File) -> [Finding] {
+        findings.filter { finding in
             let above = finding.line >= 2 ? file.lines[finding.line - 2] : ""
             return !above.contains("//") && !file.lines[finding.line - 1].contains("//")
         }
@@ -49,7 +54,8 @@ enum Hygiene {
         for file in SourceTree.shared.swiftSources {
             Hygiene.discardedErrors(file).record(
                 reason:
-                    "`try?` hides what the world did; catch it where it can be handled, or say why it may be ignored")
+                    "`try?` hides what the world did; catch it where it can be handled, or say in a comment on the line above why the error itself is the answer"
+            )
         }
     }
 

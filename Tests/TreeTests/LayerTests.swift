@@ -14,7 +14,7 @@ enum Layers {
 
     /// What does not come from this repository, and the lowest layer that may use it.
     static let foreign: [String: Int] = [
-        "Swift": 0, "Glibc": 0, "Synchronization": 0,
+        "Swift": 0, "Glibc": 0, "Musl": 0, "Synchronization": 0,
         "Logging": 2, "Histogram": 2,
         "ArgumentParser": 3, "Foundation": 3, "FoundationEssentials": 3,
     ]
