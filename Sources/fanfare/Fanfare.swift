@@ -1,5 +1,5 @@
 import ArgumentParser
-import FanfareBase
+
 
 @main
 struct Fanfare: ParsableCommand {

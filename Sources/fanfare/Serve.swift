@@ -15,13 +15,13 @@ struct Serve: ParsableCommand {
 
     func run() throws {
         let loaded: LoadedConfiguration
-        switch ConfigurationReader.read(config, development: development) {
-        case .success(let value): loaded = value
-        case .failure(let diagnostics):
-            Terminal.error(diagnostics.description)
-            throw ExitCode(diagnostics.exitCode)
+        do throws(Diagnostics) {
+            loaded = try ConfigurationReader.read(config, development: development)
+        } catch {
+            Terminal.error(error.description)
+            throw ExitCode(error.exitCode)
         }
-        var signals = SignalSet([SIGTERM, SIGINT, SIGHUP])
+        let signals = SignalSet([SIGTERM, SIGINT, SIGHUP])
         signals.block()
         let service: Service
         do throws(Service.StartError) {
