@@ -323,6 +323,8 @@ class FanfareTest(TimeBoundedTest):
         if self.fresh_service_per_test:
             self.service = self.make_service()
             self.addCleanup(self.service.discard)
+        elif self.service.process.poll() is not None:
+            self.service.start()  # the test before brought it down and has failed for it; this one gets its chance
 
     def tearDown(self):
         if self.service.process.poll() is not None and not self.fresh_service_per_test:
