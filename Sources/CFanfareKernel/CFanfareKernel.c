@@ -7,10 +7,10 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
-// Flags of setup. Not NO_SQARRAY: liburing 2.3 writes the array that is then not there.
+// Flags of setup. TASKRUN_FLAG tells whether an enter has left work undone. Not NO_SQARRAY: liburing 2.3 writes the array that is then not there.
 #define SETUP_FLAGS                                                                                                    \
     (IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE           \
-     | IORING_SETUP_CLAMP)
+     | IORING_SETUP_CLAMP | IORING_SETUP_TASKRUN_FLAG)
 
 static void *map_memory(size_t bytes) {
     void *memory = mmap(0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

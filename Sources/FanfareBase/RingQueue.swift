@@ -7,8 +7,9 @@
 package struct RingQueue<Element> {
     @usableFromInline var ring: ContiguousArray<Element?>
     @usableFromInline var head = 0
+    @usableFromInline var waiting = 0
     /// Elements waiting.
-    package internal(set) var count = 0
+    @inlinable package var count: Int { waiting }
     /// The most elements that may wait.
     package let limit: Int
 
@@ -40,7 +41,7 @@ package struct RingQueue<Element> {
         guard count < limit else { return false }
         if count == ring.count { grow() }
         ring[(head + count) & (ring.count - 1)] = element
-        count += 1
+        waiting += 1
         return true
     }
 
@@ -50,7 +51,7 @@ package struct RingQueue<Element> {
         let element = ring[head]
         ring[head] = nil
         head = (head + 1) & (ring.count - 1)
-        count -= 1
+        waiting -= 1
         return element
     }
 

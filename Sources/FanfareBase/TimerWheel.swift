@@ -56,8 +56,9 @@ package struct TimerWheel<Key> {
     @usableFromInline var occupied = InlineArray<8, UInt64>(repeating: 0)
     /// The tick the wheel has come to.
     @usableFromInline var elapsed: UInt64
+    @usableFromInline var running = 0
     /// Timers that run.
-    package internal(set) var count = 0
+    @inlinable package var count: Int { running }
 
     /// An empty wheel that starts at `now`.
     @inlinable package init(now: MonotonicTime) {
@@ -68,7 +69,7 @@ package struct TimerWheel<Key> {
     @inlinable package mutating func insert(deadline: MonotonicTime, key: Key) -> TimerID {
         let index = allocate(key: key, tick: max(Self.tick(reaching: deadline), elapsed))
         link(index)
-        count += 1
+        running += 1
         return TimerID(index: index, generation: timers[Int(index)].generation)
     }
 
@@ -180,7 +181,7 @@ package struct TimerWheel<Key> {
         timers[Int(index)].generation &+= 1
         timers[Int(index)].next = firstFree
         firstFree = index
-        count -= 1
+        running -= 1
         return key
     }
 }

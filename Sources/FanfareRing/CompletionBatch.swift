@@ -7,8 +7,9 @@ import FanfareBase
 @safe package struct CompletionBatch: ~Copyable {
     @usableFromInline var storage: UnsafeMutablePointer<Completion>
     @usableFromInline var capacity: Int
+    @usableFromInline var used = 0
     /// Completions held.
-    package internal(set) var count = 0
+    @inlinable package var count: Int { used }
 
     /// An empty batch.
     package init(capacity: Int = RingLimits.queueCapacityAtStart) {
@@ -24,21 +25,21 @@ import FanfareBase
     @inlinable package var isEmpty: Bool { count == 0 }
 
     /// The completion at `index`, oldest first.
-    @inlinable package subscript(index: Int) -> Completion {
+    @inlinable @inline(__always) package subscript(index: Int) -> Completion {
         invariant(index >= 0 && index < count, "a batch is read within its count")
         return unsafe storage[index]
     }
 
     /// Puts `completion` behind the others: what drivers do.
-    @inlinable package mutating func append(_ completion: Completion) {
+    @inlinable @inline(__always) package mutating func append(_ completion: Completion) {
         if count == capacity { grow() }
         // Safe: count < capacity.
         unsafe (storage + count).initialize(to: completion)
-        count += 1
+        used += 1
     }
 
     /// Forgets every completion and keeps the memory.
-    @inlinable package mutating func removeAll() { count = 0 }
+    @inlinable package mutating func removeAll() { used = 0 }
 
     @usableFromInline mutating func grow() {
         let larger = UnsafeMutablePointer<Completion>.allocate(capacity: capacity * 2)

@@ -9,10 +9,10 @@ package struct Token: Hashable, Sendable {
     package var rawValue: UInt64
 
     /// The token with these bits.
-    @inlinable package init(rawValue: UInt64) { self.rawValue = rawValue }
+    @inlinable @inline(__always) package init(rawValue: UInt64) { self.rawValue = rawValue }
 
     /// A token of these parts; `generation` is cut to 24 bits.
-    @inlinable package init(purpose: UInt8, generation: UInt32, slot: UInt32) {
+    @inlinable @inline(__always) package init(purpose: UInt8, generation: UInt32, slot: UInt32) {
         rawValue = UInt64(purpose) << 56 | UInt64(generation & 0xFF_FFFF) << 32 | UInt64(slot)
     }
 
@@ -99,7 +99,7 @@ package struct Token: Hashable, Sendable {
     package var offset: UInt64
 
     /// An operation that points at no memory; see `Kind` for what each field means to it.
-    @inlinable package init(
+    @inlinable @inline(__always) package init(
         _ kind: Kind, descriptor: Int32 = -1, token: Token = Token(rawValue: 0), length: Int = 0, offset: UInt64 = 0
     ) {
         self.kind = kind
@@ -112,7 +112,7 @@ package struct Token: Hashable, Sendable {
     }
 
     /// An operation on memory; see `Kind` for what each field means to it.
-    @inlinable package init(
+    @inlinable @inline(__always) package init(
         _ kind: Kind, descriptor: Int32 = -1, token: Token = Token(rawValue: 0), address: UnsafeRawPointer?,
         second: UnsafeRawPointer? = nil, length: Int = 0, offset: UInt64 = 0
     ) {
@@ -140,7 +140,7 @@ package struct Token: Hashable, Sendable {
     package var address: UnsafeRawPointer?
 
     /// A completion without received bytes.
-    @inlinable package init(token: Token, result: Int32, more: Bool = false) {
+    @inlinable @inline(__always) package init(token: Token, result: Int32, more: Bool = false) {
         self.token = token
         self.result = result
         self.more = more
@@ -149,7 +149,7 @@ package struct Token: Hashable, Sendable {
     }
 
     /// A completion with received bytes.
-    @inlinable package init(
+    @inlinable @inline(__always) package init(
         token: Token, result: Int32, more: Bool, bufferID: UInt16, address: UnsafeRawPointer
     ) {
         self.token = token

@@ -26,7 +26,7 @@ import FanfareBase
     @inlinable package var isEmpty: Bool { count == 0 }
 
     /// Puts `operation` behind the others.
-    @inlinable package func append(_ operation: Operation) {
+    @inlinable @inline(__always) package func append(_ operation: Operation) {
         if unsafe used == capacity { grow() }
         // Safe: used < capacity.
         unsafe (storage + used).initialize(to: operation)
@@ -34,7 +34,7 @@ import FanfareBase
     }
 
     /// The operation at `index`, oldest first: what a simulated kernel carries out.
-    @inlinable package subscript(index: Int) -> Operation {
+    @inlinable @inline(__always) package subscript(index: Int) -> Operation {
         invariant(index >= 0 && index < count, "a queue is read within its count")
         return unsafe storage[index]
     }

@@ -5,6 +5,8 @@ package enum RingLimits {
     /// Completion entries of a ring (16 bytes each, 256 KiB in all). Beyond it the kernel keeps completions in memory of
     /// its own and the next enter fetches them (IORING_FEAT_NODROP): slower, nothing is lost.
     package static let completionEntries = 16_384
+    /// Completions from which on a turn no longer asks the kernel for deferred ones; they come in the next turn.
+    package static let turnCompletions = 4096
     /// The kernel's own bound on completion entries (IORING_MAX_CQ_ENTRIES); a greater wish is lowered to it.
     package static let completionEntriesMax = 65_536
     /// Receive buffers of a ring. When all are in use a receive completes with -ENOBUFS and the bytes wait in the socket.

@@ -176,6 +176,11 @@ static inline unsigned fanfare_ready_completions(const struct fanfare_ring *ring
     return io_uring_smp_load_acquire(ring->completion_tail) - *ring->completion_head;
 }
 
+/// Whether the kernel has done less of its deferred work than there is: since 6.14 an enter stops after 20 pieces.
+static inline int fanfare_has_deferred_work(const struct fanfare_ring *ring) {
+    return (IO_URING_READ_ONCE(*ring->uring.sq.kflags) & IORING_SQ_TASKRUN) != 0;
+}
+
 /// The completion `index` places behind the oldest; it must be ready.
 static inline const struct io_uring_cqe *fanfare_completion(const struct fanfare_ring *ring, unsigned index) {
     return &ring->completions[(*ring->completion_head + index) & ring->completion_mask];
