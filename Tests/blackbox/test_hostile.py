@@ -195,7 +195,7 @@ class HostileHTTP(FanfareTest):
 
     def test_tolerated_oddities_are_answered(self):
         for name, data in {
-            "empty lines before a request": b"\r\n\r\n" + get(),
+            "an empty line before a request (RFC 9112, 2.2)": b"\r\n" + get(),
             "an empty value": get(b"X-A:"),
             "spaces around a value": get(b"X-A: \t 1 \t "),
             "bytes above ASCII in a value": get(b"X-A: \xe4\xff"),
