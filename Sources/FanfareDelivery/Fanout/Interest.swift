@@ -6,7 +6,7 @@ package struct InterestID: Hashable, Sendable {
     package var rawValue: UInt32
 
     /// The interest with this number.
-    @inlinable package init(_ rawValue: UInt32) { self.rawValue = rawValue }
+    @inlinable package init(_ rawValue: some BinaryInteger) { self.rawValue = UInt32(rawValue) }
 
     var index: Int { Int(rawValue) }
 }
