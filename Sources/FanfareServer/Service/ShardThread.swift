@@ -67,7 +67,7 @@ final class ShardThread: Sendable {
         let flag = work.context.mail.flag(of: work.number)
         var completions = CompletionBatch()
         shard.start()
-        var deadline = shard.turn(completions, time: Clock.turn)
+        var deadline: MonotonicTime? = MonotonicTime(nanoseconds: 0)
         while work.context.state != .stopped {
             flag.prepareToSleep()
             if work.context.mail.hasMail(for: work.number) { deadline = MonotonicTime(nanoseconds: 0) }

@@ -29,7 +29,7 @@ struct SeededRandom: RandomNumberGenerator {
             for shift in stride(from: 60, through: 0, by: -4) {
                 let place = index * 16 + (60 - shift) / 4
                 if [8, 12, 16, 20].contains(place) { text.append(UInt8(ascii: "-")) }
-                text.append(Self.digits[Int(half >> UInt64(shift)) & 0xF])
+                text.append(Self.digits[Int(truncatingIfNeeded: half >> UInt64(shift)) & 0xF])
             }
         }
         return text

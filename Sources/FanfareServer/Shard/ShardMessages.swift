@@ -61,7 +61,7 @@ extension Shard {
             let record = batch.record(index)
             matches.removeAll(keepingCapacity: true)
             patterns.match(unsafe record.topic.bindMemory(to: UInt8.self).span, into: &patternMatches)
-            for match in patternMatches { matches.append(InterestID(Int32(match.rawValue))) }
+            for match in patternMatches { matches.append(InterestID(match.rawValue)) }
             patternMatches.removeAll(keepingCapacity: true)
             fanout.announce(record, owner: batch, ownerBytes: batch.memoryBytes, matches: matches)
         }

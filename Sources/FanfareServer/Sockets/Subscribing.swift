@@ -77,9 +77,9 @@ extension Shard {
         let before = subscriber.member.place.sequence
         var interests: [InterestID] = []
         for pattern in asked {
-            let interest = InterestID(Int32(patterns.add(pattern).id.rawValue))
+            let interest = InterestID(patterns.add(pattern).id.rawValue)
             guard fanout.join(connection.slot, &subscriber.member, interest) else {
-                _ = patterns.remove(PatternID(UInt32(interest.rawValue)))
+                _ = patterns.remove(PatternID(interest.rawValue))
                 for joined in interests { release(joined, of: subscriber) }
                 throw SubscribeError(
                     title: "too-many-topics",
@@ -112,7 +112,7 @@ extension Shard {
 
     /// Gives back one use of a pattern; the interest ends when no other subscription of the socket has it.
     private func release(_ interest: InterestID, of subscriber: Subscriber) {
-        _ = patterns.remove(PatternID(UInt32(interest.rawValue)))
+        _ = patterns.remove(PatternID(interest.rawValue))
         let isUsed = subscriber.subscriptions.contains { $0.interests.contains(interest) }
         if !isUsed { fanout.leave(&subscriber.member, interest) }
     }
