@@ -1,5 +1,6 @@
 #include "CFanfareKernel.h"
 #include <errno.h>
+#include <liburing.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@ static int open_buffers(struct fanfare_ring *ring, unsigned count, unsigned byte
     ring->buffer_memory = map_memory((size_t)count * bytes);
     if (!ring->buffer_ring || !ring->buffer_memory) return -ENOMEM;
     struct io_uring_buf_reg registration = {.ring_addr = (uintptr_t)ring->buffer_ring, .ring_entries = count};
-    int result = io_uring_register_buf_ring(&ring->uring, &registration, 0);
+    int result = io_uring_register_buf_ring(ring->uring, &registration, 0);
     if (result < 0) return result;
     for (unsigned identifier = 0; identifier < count; identifier++) fanfare_return_buffer(ring, identifier);
     fanfare_publish_buffers(ring);
@@ -38,18 +39,26 @@ int fanfare_ring_open(
     memset(ring, 0, sizeof *ring);
     *failed_at_buffers = 0;
     struct io_uring_params parameters = {.flags = SETUP_FLAGS, .cq_entries = completion_entries};
-    int result = io_uring_queue_init_params(submission_entries, &ring->uring, &parameters);
-    if (result < 0) return result;
-    ring->submission_entries = ring->uring.sq.ring_entries;
-    ring->submission_mask = ring->uring.sq.ring_mask;
-    ring->entries = ring->uring.sq.sqes;
-    ring->completion_mask = ring->uring.cq.ring_mask;
-    ring->completions = ring->uring.cq.cqes;
-    ring->completion_head = ring->uring.cq.khead;
-    ring->completion_tail = ring->uring.cq.ktail;
+    ring->uring = calloc(1, sizeof *ring->uring);
+    if (!ring->uring) return -ENOMEM;
+    int result = io_uring_queue_init_params(submission_entries, ring->uring, &parameters);
+    if (result < 0) {
+        free(ring->uring);
+        return result;
+    }
+    ring->descriptor = ring->uring->ring_fd;
+    ring->submission_head = ring->uring->sq.khead;
+    ring->submission_flags = ring->uring->sq.kflags;
+    ring->submission_entries = ring->uring->sq.ring_entries;
+    ring->submission_mask = ring->uring->sq.ring_mask;
+    ring->entries = ring->uring->sq.sqes;
+    ring->completion_mask = ring->uring->cq.ring_mask;
+    ring->completions = ring->uring->cq.cqes;
+    ring->completion_head = ring->uring->cq.khead;
+    ring->completion_tail = ring->uring->cq.ktail;
     // Entry i always lies at place i, so publishing entries is moving the tail.
-    for (unsigned index = 0; index < ring->submission_entries; index++) ring->uring.sq.array[index] = index;
-    if (io_uring_register_ring_fd(&ring->uring) == 1) ring->enter_flags = IORING_ENTER_REGISTERED_RING;
+    for (unsigned index = 0; index < ring->submission_entries; index++) ring->uring->sq.array[index] = index;
+    if (io_uring_register_ring_fd(ring->uring) == 1) ring->enter_flags = IORING_ENTER_REGISTERED_RING;
     result = open_buffers(ring, buffer_count, buffer_bytes);
     if (result < 0) {
         *failed_at_buffers = 1;
@@ -59,23 +68,24 @@ int fanfare_ring_open(
 }
 
 void fanfare_ring_close(struct fanfare_ring *ring) {
-    io_uring_queue_exit(&ring->uring);
+    io_uring_queue_exit(ring->uring);
+    free(ring->uring);
     if (ring->buffer_ring) munmap(ring->buffer_ring, ring->buffer_ring_bytes);
     if (ring->buffer_memory) munmap(ring->buffer_memory, ring->buffer_bytes * ring->buffer_count);
 }
 
 int fanfare_ring_enter(struct fanfare_ring *ring, unsigned minimum, uint64_t timeout_nanoseconds) {
-    io_uring_smp_store_release(ring->uring.sq.ktail, ring->tail);
+    io_uring_smp_store_release(ring->uring->sq.ktail, ring->tail);
     // GETEVENTS always: with DEFER_TASKRUN completions appear only in an enter that asks for them.
     unsigned flags = IORING_ENTER_GETEVENTS | ring->enter_flags;
     unsigned submitted = fanfare_unsubmitted_entries(ring);
     if (!minimum || timeout_nanoseconds == UINT64_MAX)
-        return io_uring_enter2((unsigned)ring->uring.enter_ring_fd, submitted, minimum, flags, 0, _NSIG / 8);
+        return io_uring_enter2((unsigned)ring->uring->enter_ring_fd, submitted, minimum, flags, 0, _NSIG / 8);
     struct __kernel_timespec timeout = {
         .tv_sec = (long long)(timeout_nanoseconds / 1000000000u), .tv_nsec = (long long)(timeout_nanoseconds % 1000000000u)};
     struct io_uring_getevents_arg argument = {.ts = (uintptr_t)&timeout};
     return io_uring_enter2(
-        (unsigned)ring->uring.enter_ring_fd, submitted, minimum, flags | IORING_ENTER_EXT_ARG, (sigset_t *)&argument,
+        (unsigned)ring->uring->enter_ring_fd, submitted, minimum, flags | IORING_ENTER_EXT_ARG, (sigset_t *)&argument,
         sizeof argument);
 }
 

@@ -61,7 +61,7 @@ package struct RingConfiguration: Sendable {
     }
 
     /// The ring's descriptor, by which other rings wake it.
-    package var descriptor: Int32 { unsafe ring.pointee.uring.ring_fd }
+    package var descriptor: Int32 { unsafe ring.pointee.descriptor }
     /// System calls made to submit and wait: the measure of "one per turn".
     package var enterCount: Int { unsafe enters }
     /// Wakes a peer's ring refused. A full ring belongs to a thread that is awake, so none of them is waited for.

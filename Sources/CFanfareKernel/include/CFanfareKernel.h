@@ -1,21 +1,34 @@
 // C shims over liburing and the few kernel constants newer than Debian's header. What runs per operation is static
 // inline, so that Swift compiles it into its own loops; the rest is in CFanfareKernel.c.
+//
+// Only the kernel's interface is included here, not <liburing.h>: that defines _XOPEN_SOURCE, by which fd_set becomes
+// another type than the one Swift's Glibc has, and a release build of a module that imports both fails.
 #ifndef CFANFARE_KERNEL_H
 #define CFANFARE_KERNEL_H
-#include <liburing.h>
+#include <fcntl.h>
+#include <liburing/compat.h> // first: the next one needs its __kernel_timespec
+#include <liburing/io_uring.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+struct io_uring;
+
 /// A ring, its receive buffers and this side's copies of the queue indices.
 struct fanfare_ring {
-    struct io_uring uring;
+    /// liburing's part, which only CFanfareKernel.c looks into.
+    struct io_uring *uring;
+    int descriptor;
     /// Entries filled so far; the kernel has seen them up to the shared tail.
     unsigned tail;
     unsigned submission_mask;
     unsigned submission_entries;
     unsigned completion_mask;
     unsigned enter_flags;
+    /// Entries the kernel has consumed; written by it, inside an enter only.
+    const unsigned *submission_head;
+    const unsigned *submission_flags;
     struct io_uring_sqe *entries;
     struct io_uring_cqe *completions;
     unsigned *completion_head;
@@ -64,12 +77,12 @@ int fanfare_drain_event(int descriptor);
 
 /// Entries that can be filled before the next enter.
 static inline unsigned fanfare_unused_entries(const struct fanfare_ring *ring) {
-    return ring->submission_entries - (ring->tail - *ring->uring.sq.khead);
+    return ring->submission_entries - (ring->tail - *ring->submission_head);
 }
 
 /// Filled entries the kernel has not consumed.
 static inline unsigned fanfare_unsubmitted_entries(const struct fanfare_ring *ring) {
-    return ring->tail - *ring->uring.sq.khead;
+    return ring->tail - *ring->submission_head;
 }
 
 /// The next entry to fill; one must be unused.
@@ -173,12 +186,12 @@ static inline void fanfare_fill_unlink(struct io_uring_sqe *entry, const void *p
 
 /// Completions that can be read now.
 static inline unsigned fanfare_ready_completions(const struct fanfare_ring *ring) {
-    return io_uring_smp_load_acquire(ring->completion_tail) - *ring->completion_head;
+    return __atomic_load_n(ring->completion_tail, __ATOMIC_ACQUIRE) - *ring->completion_head;
 }
 
 /// Whether the kernel has done less of its deferred work than there is: since 6.14 an enter stops after 20 pieces.
 static inline int fanfare_has_deferred_work(const struct fanfare_ring *ring) {
-    return (IO_URING_READ_ONCE(*ring->uring.sq.kflags) & IORING_SQ_TASKRUN) != 0;
+    return (__atomic_load_n(ring->submission_flags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN) != 0;
 }
 
 /// The completion `index` places behind the oldest; it must be ready.
@@ -188,7 +201,7 @@ static inline const struct io_uring_cqe *fanfare_completion(const struct fanfare
 
 /// Gives the oldest `count` places back to the kernel.
 static inline void fanfare_consume_completions(struct fanfare_ring *ring, unsigned count) {
-    io_uring_smp_store_release(ring->completion_head, *ring->completion_head + count);
+    __atomic_store_n(ring->completion_head, *ring->completion_head + count, __ATOMIC_RELEASE);
 }
 
 // The receive buffers
@@ -208,7 +221,7 @@ static inline void fanfare_return_buffer(struct fanfare_ring *ring, unsigned ide
 
 /// Lets the kernel see what was returned.
 static inline void fanfare_publish_buffers(struct fanfare_ring *ring) {
-    io_uring_smp_store_release(&ring->buffer_ring->tail, ring->buffer_tail);
+    __atomic_store_n(&ring->buffer_ring->tail, ring->buffer_tail, __ATOMIC_RELEASE);
 }
 
 #endif
