@@ -20,7 +20,8 @@ final class FanoutHarness {
             batch.records[0], owner: batch, ownerBytes: batch.byteCount, matches: interests.map { InterestID($0) })
     }
 
-    func member(_ slot: UInt32, _ interests: [UInt32], wire: WireFormat = .stream, after: UInt64? = nil) -> MemberCursor {
+    func member(_ slot: UInt32, _ interests: [UInt32], wire: WireFormat = .stream, after: UInt64? = nil) -> MemberCursor
+    {
         var member = MemberCursor(after: after.map { SequenceNumber($0) } ?? fanout.head, wire: wire)
         for interest in interests {
             let joined = fanout.join(slot, &member, InterestID(interest))

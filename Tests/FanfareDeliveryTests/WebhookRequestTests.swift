@@ -102,7 +102,8 @@ import Testing
 
     @Test func severalSecretsGiveSeveralSignatures() throws {
         let seed = "whsk_" + "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A="
-        let (_, headers, _) = try request(TestEvent(sequence: 7), .structured, secrets: [Self.secret, seed, Self.secret])
+        let (_, headers, _) = try request(
+            TestEvent(sequence: 7), .structured, secrets: [Self.secret, seed, Self.secret])
         let signatures = headers.last!.dropFirst("webhook-signature: ".count).split(separator: " ")
         #expect(signatures.map { $0.prefix { $0 != "," } } == ["v1", "v1a", "v1"])
         #expect(signatures.map(\.utf8.count) == [47, 92, 47])
@@ -163,7 +164,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "Host", "content-type", "Content-Length", "transfer-encoding", "connection", "webhook-id", "Webhook-Extra", "ce-id",
+        "Host", "content-type", "Content-Length", "transfer-encoding", "connection", "webhook-id", "Webhook-Extra",
+        "ce-id",
         "te", "upgrade", "fanfare-attempt",
     ])
     func headersThatFrameRouteOrForgeAreRefused(_ name: String) {

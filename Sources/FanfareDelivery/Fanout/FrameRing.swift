@@ -25,7 +25,8 @@ import FanfareBase
 
     /// An empty ring of `capacity` bytes, a power of two, for a tail with `slotCount` slots.
     init(_ wire: WireFormat, capacity: Int, slotCount: Int) {
-        invariant(capacity >= 1_024 && capacity & (capacity - 1) == 0, "a frame ring's size is a power of two from 1,024")
+        invariant(
+            capacity >= 1_024 && capacity & (capacity - 1) == 0, "a frame ring's size is a power of two from 1,024")
         self.wire = wire
         self.capacity = capacity
         self.slotCount = slotCount

@@ -25,12 +25,16 @@ import FanfareBase
     package func copy(to target: UnsafeMutableRawBufferPointer) {
         invariant(target.count >= byteCount, "gathered bytes fit the target")
         var offset = 0
-        for unsafe slice in unsafe slices {
-            // Safe: the offsets add up to byteCount, which fits.
+        for index in 0..<sliceCount {
+            // Safe: index is below the count, and the offsets add up to byteCount, which fits.
+            let slice = unsafe slices[index]
             unsafe UnsafeMutableRawBufferPointer(rebasing: target[offset...]).copyMemory(from: slice)
             offset += slice.count
         }
     }
+
+    /// How many ranges there are.
+    package var sliceCount: Int { unsafe slices.count }
 
     mutating func set(_ slice: UnsafeRawBufferPointer) {
         unsafe slices.append(slice)

@@ -55,7 +55,9 @@ extension Fanout {
         var rest = sentBytes
         var walker = PendingFrames(self, member)
         while rest > 0 {
-            guard case .frame(let entry, _) = walker.next() else { invariantBroken("no more is sent than was gathered") }
+            guard case .frame(let entry, _) = walker.next() else {
+                invariantBroken("no more is sent than was gathered")
+            }
             let bytes = Framing.frameBytes(canonicalBytes: entry.canonicalBytes, member.wire) - walker.begunBytes
             if rest < bytes {
                 place = StreamPlace(

@@ -7,7 +7,8 @@ struct MergeWalk {
     private var indices: [Int] = []
 
     /// Begins above `sequence`; false when some interest has let go of a match above it.
-    mutating func begin(above sequence: SequenceNumber, tailBegin: Int, _ find: (Int) -> Interest?, count: Int) -> Bool {
+    mutating func begin(above sequence: SequenceNumber, tailBegin: Int, _ find: (Int) -> Interest?, count: Int) -> Bool
+    {
         interests.removeAll(keepingCapacity: true)
         indices.removeAll(keepingCapacity: true)
         for index in 0..<count {

@@ -25,7 +25,8 @@ struct AdaptiveWindow {
         bestLatency = best
         smoothedLatency = smoothedLatency == 0 ? latency : smoothedLatency + (latency - smoothedLatency) / 8
         answersSinceShrinking += 1
-        let slow = max(best * Double(WebhookLimits.windowSlownessFactor), best + Double(WebhookLimits.windowSlackNanoseconds))
+        let slow = max(
+            best * Double(WebhookLimits.windowSlownessFactor), best + Double(WebhookLimits.windowSlackNanoseconds))
         if smoothedLatency > slow {
             // Once per round: the latencies of what is in flight were caused by the window as it was.
             if answersSinceShrinking >= size { shrink(to: 0.9) }

@@ -31,7 +31,9 @@ package struct WebhookCursor: Equatable, Sendable {
     func accounted(with sequences: [SequenceNumber]) -> [ClosedRange<SequenceNumber>] {
         let single = sequences.filter { $0 > low }.map { $0...$0 }
         var joined: [ClosedRange<SequenceNumber>] = []
-        for range in (acknowledged + single).sorted(by: { $0.lowerBound < $1.lowerBound }) { joined.appendJoining(range) }
+        for range in (acknowledged + single).sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            joined.appendJoining(range)
+        }
         return joined
     }
 }

@@ -24,7 +24,8 @@ package final class WebhookSigner {
 
     /// Characters of the header's value: known before there is anything to sign.
     package var textBytes: Int {
-        keys.reduce(0) { $0 + $1.prefix.utf8CodeUnitCount + Base64.textBytes($1.signatureBytes) } + max(0, keys.count - 1)
+        keys.reduce(0) { $0 + $1.prefix.utf8CodeUnitCount + Base64.textBytes($1.signatureBytes) }
+            + max(0, keys.count - 1)
     }
 
     /// The header's value for a message: what a receiver compares with.
@@ -164,7 +165,8 @@ class SigningKey {
         message += body
         for _ in 0..<signatureBytes { signature.append(0) }
         var count = signatureBytes
-        let isDone = unsafe EVP_DigestSignInit(context, nil, nil, nil, key) == 1
+        let isDone =
+            unsafe EVP_DigestSignInit(context, nil, nil, nil, key) == 1
             && EVP_DigestSign(context, &signature, &count, message, message.count) == 1
             && EVP_MD_CTX_reset(context) == 1
         invariant(isDone, "Ed25519 over memory does not fail")
