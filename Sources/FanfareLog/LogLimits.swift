@@ -32,6 +32,8 @@ package enum LogLimits {
     package static let scanBytes = 4 << 20
     /// How long to wait before a disk that was full is tried again, in nanoseconds.
     package static let spaceRetryNanoseconds = 1_000_000_000
+    /// How often retention by age is looked at, in nanoseconds; a segment outlives its age by at most this.
+    package static let retentionCheckNanoseconds = 60_000_000_000
 
     /// Size at which the journal is first compacted, in bytes, whatever its snapshot's size.
     package static let journalCompactionBytesMin = 4 << 20

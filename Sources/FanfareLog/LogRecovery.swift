@@ -17,6 +17,14 @@ import FanfareBase
     var deduplication: DeduplicationIndex
 }
 
+/// How far opening a log has come.
+package struct RecoveryProgress: Sendable {
+    /// The segment that is looked at now, from 0.
+    package var segment: Int
+    /// Segments in all.
+    package var segments: Int
+}
+
 /// What opening a log found, for the start-up message.
 package struct RecoveryReport: Equatable, Sendable {
     /// The log was made just now.
@@ -39,15 +47,19 @@ package struct LogRecovery {
     let storage: any LogStorage
     let configuration: LogConfiguration
     let now: WallTime
+    let progress: (RecoveryProgress) -> Void
     var report = RecoveryReport()
 
     /// Opens the log in `storage`, making one when there is none.
     ///
-    /// - Parameter random: at least `LogIdentity.keyMaterialBytes + 4` fresh random bytes, used when the log is new.
+    /// - Parameters:
+    ///   - random: at least `LogIdentity.keyMaterialBytes + 4` fresh random bytes, used when the log is new.
+    ///   - progress: called before each segment that is looked at.
     package static func open(
-        _ storage: any LogStorage, configuration: LogConfiguration, now: WallTime, random: [UInt8]
+        _ storage: any LogStorage, configuration: LogConfiguration, now: WallTime, random: [UInt8],
+        progress: @escaping (RecoveryProgress) -> Void = { _ in }
     ) throws(LogError) -> RecoveredLog {
-        var recovery = LogRecovery(storage: storage, configuration: configuration, now: now)
+        var recovery = LogRecovery(storage: storage, configuration: configuration, now: now, progress: progress)
         try storage.lock()
         return try recovery.open(random: random)
     }
@@ -111,10 +123,12 @@ package struct LogRecovery {
             try prepare(numbers[activeIndex], identity)
         }
         for (index, number) in numbers[..<activeIndex].enumerated() {
+            progress(RecoveryProgress(segment: index, segments: activeIndex + 1))
             try sealed.load(number, isNewest: index == activeIndex - 1, into: &deduplication)
         }
         report.scannedSegments = sealed.scanned
 
+        progress(RecoveryProgress(segment: activeIndex, segments: activeIndex + 1))
         var tail = try RecoveredTail(
             storage: storage, identity: identity, number: numbers[activeIndex], before: sealed.segments.isEmpty ? nil : sealed.end, into: &deduplication)
         report.cut = tail.cut

@@ -81,13 +81,13 @@ extension LogWriter {
 
     /// Makes the next segment ready while the current one still has room.
     func startPreparation(_ time: TurnTime) {
-        guard stopping == .no || stopping == .draining && !canStopInPlace else { return }
-        if let retry = preparationRetry {
-            guard time.monotonic >= retry else { return }
+        guard stopping == .no || stopping == .draining && !canStopInPlace else {
             preparationRetry = nil
-        } else if preparation.step != .idle {
             return
         }
+        guard preparation.step == .idle || preparation.failureCode != nil else { return }
+        if let retry = preparationRetry, time.monotonic < retry { return }
+        preparationRetry = nil
         actions.add(.preparation, preparation.start(fileBytes: configuration.segmentBytesEffective))
     }
 
@@ -115,20 +115,22 @@ extension LogWriter {
         switch retention {
         case .unlinking, .syncingDirectory: return
         case .waiting(let retry): if time.monotonic < retry { return }
+        case .stuck(let name, let retry): return time.monotonic < retry ? () : remove(name)
         case .idle: break
         }
         retention = .idle
-        guard stopping == .no, segments.count > 1, segments[0] !== sealing?.segment, segments[0] !== active.segment else {
-            return
-        }
+        guard stopping == .no, segments.count > 1, segments[0] !== sealing?.segment else { return }
         guard isExpired(segments[0], time.wall) else {
-            retention = .waiting(retry: time.monotonic.advanced(byMilliseconds: 60_000))
+            retention = .waiting(retry: time.monotonic.advanced(byNanoseconds: LogLimits.retentionCheckNanoseconds))
             return
         }
         segments.removeFirst()
-        let segment = catalog.removeFirst()
-        retention = .unlinking
-        actions.add(.retention, .unlink(name: segment.fileName))
+        remove(catalog.removeFirst().fileName)
+    }
+
+    private func remove(_ name: String) {
+        retention = .unlinking(name: name)
+        actions.add(.retention, .unlink(name: name))
     }
 
     private func isExpired(_ segment: Segment, _ now: WallTime) -> Bool {
@@ -139,13 +141,15 @@ extension LogWriter {
 
     func retentionCompleted(_ result: Int32, _ time: TurnTime) {
         switch retention {
-        case .unlinking where result >= 0 || result == -2:  // ENOENT: someone else removed it.
+        case .unlinking where result >= 0 || result == -noSuchFile:
             retention = .syncingDirectory
             actions.add(.retention, .syncDirectory)
-        case .syncingDirectory where result >= 0:
-            retention = .idle
-        default:
-            fail("remove an expired segment in", "the data directory", result < 0 ? -result : 0)
+        case .unlinking(let name):
+            // Younger ones must not go before it.
+            let retry = time.monotonic.advanced(byNanoseconds: LogLimits.retentionCheckNanoseconds)
+            retention = .stuck(name: name, retry: retry)
+        case .syncingDirectory where result >= 0: retention = .idle
+        default: fail("sync", "the data directory", -result)
         }
     }
 }

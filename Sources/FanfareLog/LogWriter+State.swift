@@ -51,10 +51,12 @@ enum Stopping: Equatable {
 /// What retention is doing.
 enum Retention: Equatable {
     case idle
-    case unlinking
+    case unlinking(name: String)
     case syncingDirectory
     /// Looks again at this time.
     case waiting(retry: MonotonicTime)
+    /// This file cannot be removed; it is tried again at this time.
+    case stuck(name: String, retry: MonotonicTime)
 }
 
 /// The errnos that mean "not now": disk, quota, descriptors or memory are used up.
@@ -66,5 +68,8 @@ func isShortage(_ code: Int32) -> Bool {
 /// The errnos that mean "again": EINTR and EAGAIN on Linux.
 func isInterruption(_ code: Int32) -> Bool { code == 4 || code == 11 }
 
-/// EIO, for what should not happen: a write that takes nothing.
+/// ENOENT on Linux.
+let noSuchFile: Int32 = 2
+
+/// EIO on Linux, for what should not happen: a write that takes nothing.
 let inputOutputError: Int32 = 5

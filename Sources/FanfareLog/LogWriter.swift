@@ -136,6 +136,7 @@ package final class LogWriter {
     }
 
     /// Writes what is pending and then a mark that nothing is missing; finished when `isStopped`. Nothing more is taken.
+    /// While the disk is full it does not finish: whoever waits sets a limit, and the next start treats it as a crash.
     package func stop() {
         if stopping == .no { stopping = .draining }
     }
@@ -174,7 +175,10 @@ package final class LogWriter {
         }
         if case .exhausted(let retry) = space { consider(retry) }
         consider(preparationRetry)
-        if case .waiting(let retry) = retention { consider(retry) }
+        switch retention {
+        case .waiting(let retry), .stuck(_, let retry): consider(retry)
+        case .idle, .unlinking, .syncingDirectory: break
+        }
         return deadline
     }
 
