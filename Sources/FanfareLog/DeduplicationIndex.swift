@@ -11,16 +11,23 @@ import FanfareBase
 /// Invariant: the table holds each live place of the ring exactly once. At `capacity` the oldest leaves. Memory is asked
 /// for once and touched as it fills.
 @safe struct DeduplicationIndex: ~Copyable {
-    /// Ring bytes of an entry (key, sequence, time) and its two table places of 4 bytes.
-    static let bytesPerEntry = entryBytes + 8
+    /// Ring bytes of an entry (key, sequence, time) and its two table slots of 8 bytes.
+    static let bytesPerEntry = entryBytes + 16
     static let entryBytes = 32
 
     let capacity: Int
     private let mask: Int
-    private let table: UnsafeMutablePointer<UInt32>
+    private let table: UnsafeMutablePointer<Slot>
     private let ring: UnsafeMutablePointer<Entry>
     private var oldest = 0
     private(set) var count = 0
+
+    /// A place in the ring, and enough of the key that other keys are rarely looked at there.
+    private struct Slot {
+        var tag: UInt32
+        /// The place plus one; 0 when the slot is free.
+        var place: UInt32
+    }
 
     struct Entry {
         var key: DeduplicationKey
@@ -34,7 +41,7 @@ import FanfareBase
         capacity = slots / 2
         mask = slots - 1
         // calloc, because its pages cost nothing until they are touched. Both live until deinit.
-        unsafe table = calloc(slots, 4).assumingMemoryBound(to: UInt32.self)
+        unsafe table = calloc(slots, 8).assumingMemoryBound(to: Slot.self)
         unsafe ring = calloc(slots / 2, Self.entryBytes).assumingMemoryBound(to: Entry.self)
     }
 
@@ -46,7 +53,7 @@ import FanfareBase
     /// The number of the event with this identity, accepted at or after `horizon`.
     func find(_ key: DeduplicationKey, since horizon: WallTime) -> SequenceNumber? {
         guard let slot = slot(of: key) else { return nil }
-        let entry = unsafe ring[place(unsafe table[slot])]
+        let entry = unsafe ring[Int(table[slot].place) - 1]
         return entry.time >= horizon ? entry.sequence : nil
     }
 
@@ -58,8 +65,8 @@ import FanfareBase
         unsafe ring[place] = entry
         count += 1
         var slot = home(entry.key)
-        while unsafe table[slot] != 0 { slot = (slot + 1) & mask }
-        unsafe table[slot] = UInt32(place + 1)
+        while unsafe table[slot].place != 0 { slot = (slot + 1) & mask }
+        unsafe table[slot] = Slot(tag: tag(entry.key), place: UInt32(place + 1))
     }
 
     /// Forgets what was accepted before `horizon`, at most `limit` entries.
@@ -76,32 +83,46 @@ import FanfareBase
             let newest = (oldest + count - 1) & (capacity - 1)
             let entry = unsafe ring[newest]
             guard entry.sequence >= sequence else { return }
-            if let slot = slot(of: entry.key), place(unsafe table[slot]) == newest { remove(slot: slot) }
+            if let slot = slot(of: entry.key), isSlot(slot, of: newest) { remove(slot: slot) }
             count -= 1
         }
     }
 
-    /// The live entries, oldest first.
-    func forEach(_ body: (Entry) -> Void) {
-        for index in 0..<count {
-            let place = (oldest + index) & (capacity - 1)
-            let entry = unsafe ring[place]
-            // A place whose identity was accepted again later is not in the table any more.
-            if let slot = slot(of: entry.key), self.place(unsafe table[slot]) == place { body(entry) }
+    /// How many entries have a number in `range`, and the first of them: numbers ascend along the ring.
+    func entries(in range: ClosedRange<SequenceNumber>) -> Range<Int> {
+        let first = partition { $0 < range.lowerBound }
+        return first..<max(first, partition { $0 <= range.upperBound })
+    }
+
+    /// Entry `index`, from the oldest. Its identity may have been accepted again later.
+    func entry(_ index: Int) -> Entry {
+        invariant(index >= 0 && index < count, "an entry is one of those that are there")
+        return unsafe ring[(oldest + index) & (capacity - 1)]
+    }
+
+    /// How many entries, from the oldest, have a number for which `holds`.
+    private func partition(_ holds: (SequenceNumber) -> Bool) -> Int {
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if holds(entry(middle).sequence) { low = middle + 1 } else { high = middle }
         }
+        return low
     }
 
     private mutating func removeOldest() {
         let key = unsafe ring[oldest].key
-        if let slot = slot(of: key), place(unsafe table[slot]) == oldest { remove(slot: slot) }
+        if let slot = slot(of: key), isSlot(slot, of: oldest) { remove(slot: slot) }
         oldest = (oldest + 1) & (capacity - 1)
         count -= 1
     }
 
     private func slot(of key: DeduplicationKey) -> Int? {
         var slot = home(key)
-        while unsafe table[slot] != 0 {
-            if unsafe ring[place(table[slot])].key == key { return slot }
+        let tag = tag(key)
+        while unsafe table[slot].place != 0 {
+            if unsafe table[slot].tag == tag, unsafe ring[Int(table[slot].place) - 1].key == key { return slot }
             slot = (slot + 1) & mask
         }
         return nil
@@ -111,17 +132,18 @@ import FanfareBase
     private func remove(slot removed: Int) {
         var hole = removed
         var slot = (hole + 1) & mask
-        while unsafe table[slot] != 0 {
-            let wanted = home(unsafe ring[place(table[slot])].key)
+        while unsafe table[slot].place != 0 {
+            let wanted = unsafe Int(table[slot].tag) & mask
             if (slot &- wanted) & mask >= (slot &- hole) & mask {
                 unsafe table[hole] = table[slot]
                 hole = slot
             }
             slot = (slot + 1) & mask
         }
-        unsafe table[hole] = 0
+        unsafe table[hole].place = 0
     }
 
-    private func place(_ value: UInt32) -> Int { Int(value) - 1 }
-    private func home(_ key: DeduplicationKey) -> Int { Int(truncatingIfNeeded: key.low) & mask }
+    private func isSlot(_ slot: Int, of place: Int) -> Bool { unsafe Int(table[slot].place) - 1 == place }
+    private func tag(_ key: DeduplicationKey) -> UInt32 { UInt32(truncatingIfNeeded: key.low) }
+    private func home(_ key: DeduplicationKey) -> Int { Int(tag(key)) & mask }
 }

@@ -122,9 +122,9 @@ struct EncodedFooter {
     ) {
         let sparse = segment.sparseEntries
         let topicBytes = active.topics.isComplete ? active.topics.sectionBytes + 4 : 0
-        var identities = 0
-        deduplication.forEach { if $0.sequence >= segment.first, $0.sequence <= segment.last { identities += 1 } }
-        let identityBytes = identities * DeduplicationIndex.entryBytes
+        let identities: Range<Int> =
+            segment.last < segment.first ? 0..<0 : deduplication.entries(in: segment.first...segment.last)
+        let identityBytes = identities.count * DeduplicationIndex.entryBytes
         let body = roundedToBlocks(sparse.count + topicBytes + identityBytes)
         bytes = body + LogLimits.blockBytes
         fileBytes = max(active.fileBytes, active.writtenBytes + UInt64(bytes))
@@ -138,13 +138,12 @@ struct EncodedFooter {
         footer.sparse = .init(offset: offset, bytes: sparse.count, checksum: sparse.checksum(0..<sparse.count, seed: seed))
         let identityStart = sparse.count
         var place = identityStart
-        let target = memory
-        deduplication.forEach { entry in
-            guard entry.sequence >= segment.first, entry.sequence <= segment.last else { return }
-            target.store(entry.key.low, at: place)
-            target.store(entry.key.high, at: place + 8)
-            target.store(entry.sequence.rawValue, at: place + 16)
-            target.store(entry.time.nanoseconds, at: place + 24)
+        for index in identities {
+            let entry = deduplication.entry(index)
+            memory.store(entry.key.low, at: place)
+            memory.store(entry.key.high, at: place + 8)
+            memory.store(entry.sequence.rawValue, at: place + 16)
+            memory.store(entry.time.nanoseconds, at: place + 24)
             place += DeduplicationIndex.entryBytes
         }
         footer.deduplication = .init(
