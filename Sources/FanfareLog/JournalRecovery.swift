@@ -101,6 +101,7 @@ package enum JournalRecovery {
     private static func isProven(_ file: LogBytes, at offset: Int, _ identity: LogIdentity) -> Bool {
         for later in stride(from: offset + 8, to: file.count - JournalFile.groupHeaderBytes + 1, by: 8)
         where file.u32(later) == JournalFile.groupMagic {
+            // Whatever is wrong with it, it is no group and proves nothing.
             if let group = try? JournalFile.checkGroup(file, at: later, identity: identity),
                 group.syncedBytes > UInt64(offset)
             {

@@ -86,8 +86,9 @@ struct RecoveredTail {
             let count = try unsafe storage.read(number.fileName, at: start, into: memory.target(0..<memory.capacity))
             for offset in stride(from: 0, to: count - LogLimits.blockBytes + 1, by: LogLimits.blockBytes) {
                 let block = memory.bytes(offset..<offset + LogLimits.blockBytes)
-                guard block.u32(0) == BatchHeader.magic, let header = try? BatchHeader(decoding: block, identity: identity)
-                else { continue }
+                guard block.u32(0) == BatchHeader.magic else { continue }
+                // Whatever is wrong with it, it is no batch and proves nothing.
+                guard let header = try? BatchHeader(decoding: block, identity: identity) else { continue }
                 if header.segment == number, header.offset == start + UInt64(offset), header.generation >= generation,
                     header.syncedBytes > damage.offset
                 {
