@@ -25,14 +25,14 @@ struct Serve: ParsableCommand {
         signals.block()
         let service: Service
         do throws(Service.StartError) {
-            service = try Service(loaded, isDevelopment: development) { Terminal.error("fanfare: \($0)") }
+            service = try Service(loaded, path: config, isDevelopment: development) { Terminal.error("fanfare: \($0)") }
         } catch {
             Terminal.error("fanfare: \(error)")
             throw ExitCode(error.exitCode)
         }
         Welcome(service: service, isDevelopment: development).print()
         SignalThread.start(signals) { signal in
-            if signal != SIGHUP { service.drain() }
+            if signal == SIGHUP { service.reload() } else { service.drain() }
         }
         service.waitForEnd()
         if service.context.failure != nil { throw ExitCode(EX.io) }

@@ -34,15 +34,51 @@ struct MetricsPage {
         gauge("log_head", "The last committed sequence.", service.catalog.head.rawValue, &page)
         gauge("log_first_retained", "The first sequence not removed.", service.catalog.firstRetained.rawValue, &page)
         gauge("shards", "Shards.", UInt64(service.shardCount), &page)
+        gauge("connections", "Connections now open.", UInt64(service.metrics.reduce(0) { $0 + $1.connectionsOpen }), &page)
+        gauge("sockets", "Subscribed sockets now open.", UInt64(service.metrics.reduce(0) { $0 + $1.socketsOpen }), &page)
         gauge("start_time_seconds", "When the service started.", service.startedAt.seconds, &page)
+        subscriptions(&page)
         return Array(page.utf8)
+    }
+
+    /// Webhook subscriptions: how many in which state, and how each is doing as long as they are not too many.
+    private func subscriptions(_ page: inout String) {
+        let entries = service.subscriptions.all.sorted { $0.id < $1.id }
+        let head = service.catalog.head.rawValue
+        var states = ["active": 0, "failing": 0, "disabled": 0, "paused": 0]
+        var rows: [(id: String, status: SubscriptionStatus.Snapshot)] = []
+        for entry in entries {
+            states[entry.state, default: 0] += 1
+            rows.append((entry.id, entry.status.current))
+        }
+        family("subscriptions", "Webhook subscriptions by state.", "gauge", &page)
+        for (state, count) in states.sorted(by: { $0.key < $1.key }) {
+            page += "fanfare_subscriptions{state=\"\(state)\"} \(count)\n"
+        }
+        gauge("webhook_in_flight", "Webhook attempts under way.", UInt64(rows.reduce(0) { $0 + $1.status.inFlight }), &page)
+        gauge(
+            "webhook_retrying", "Webhook deliveries that wait for their next attempt.",
+            UInt64(rows.reduce(0) { $0 + $1.status.retrying }), &page)
+        let lags = rows.map { (id: $0.id, lag: head - min(head, $0.status.cursor.rawValue)) }
+        gauge("webhook_lag_max", "Events the webhook most behind has yet to settle.", lags.map(\.lag).max() ?? 0, &page)
+        guard !rows.isEmpty, rows.count <= Limits.metricsSubscriptionsMax else { return }
+        family("subscription_lag", "Events a webhook subscription has yet to settle.", "gauge", &page)
+        for (id, lag) in lags { page += "fanfare_subscription_lag{subscription=\"\(id)\"} \(lag)\n" }
+        family("subscription_dead_letters", "Deliveries given up on and kept.", "gauge", &page)
+        for (id, status) in rows {
+            page += "fanfare_subscription_dead_letters{subscription=\"\(id)\"} \(status.deadLetters)\n"
+        }
+    }
+
+    private func family(_ name: String, _ help: String, _ type: String, _ page: inout String) {
+        page += "# HELP fanfare_\(name) \(help)\n# TYPE fanfare_\(name) \(type)\n"
     }
 
     private func counter(
         _ name: String, _ help: String, _ counter: KeyPath<ShardMetrics, Counter>, _ page: inout String,
         perShard: Bool = false
     ) {
-        page += "# HELP fanfare_\(name) \(help)\n# TYPE fanfare_\(name) counter\n"
+        family(name, help, "counter", &page)
         guard perShard else {
             page += "fanfare_\(name) \(service.metrics.reduce(0) { $0 &+ $1[keyPath: counter].current })\n"
             return
@@ -53,6 +89,7 @@ struct MetricsPage {
     }
 
     private func gauge(_ name: String, _ help: String, _ value: UInt64, _ page: inout String) {
-        page += "# HELP fanfare_\(name) \(help)\n# TYPE fanfare_\(name) gauge\nfanfare_\(name) \(value)\n"
+        family(name, help, "gauge", &page)
+        page += "fanfare_\(name) \(value)\n"
     }
 }

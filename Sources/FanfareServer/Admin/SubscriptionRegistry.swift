@@ -2,15 +2,246 @@ import FanfareBase
 import FanfareLog
 
 /// The definitions of all webhook subscriptions and the journal that keeps what delivery decided. On shard 0.
+///
+/// Invariants: what `ServiceContext.subscriptions` shows is what the journal has recorded; a number is given once in the
+/// life of the process, so an outcome that arrives late never counts for another subscription; an answer to a change
+/// leaves when the change is synced.
 final class SubscriptionRegistry {
+    /// What delivery decided, and the definitions made through the API.
     let journal: Journal
+    /// Holds the data directory's lock.
     private let storage: FileStorage
+    private var numberMax: UInt32 = 0
+    /// Answers that wait until the journal is synced through a count; in the order of the counts.
+    private var waiting: [(through: UInt64, address: ReplyAddress, answer: Answer)] = []
 
+    /// The registry of a service whose journal was opened.
     init(journal: Journal, storage: FileStorage) {
         self.journal = journal
         self.storage = storage
     }
 
-    /// Brings definitions from files and journal together and starts their delivery.
-    func start(files: [SubscriptionDefinition], _ shard: Shard) {}
+    // MARK: Start
+
+    /// Brings definitions from files and journal together and starts their delivery. While shard 0 is being built: it may
+    /// read files that definitions name.
+    func start(files: [SubscriptionDefinition], _ shard: Shard) {
+        numberMax = journal.state.unusedNumber.rawValue - 1
+        let policy = shard.service.configuration.apiPolicy()
+        for (number, known) in journal.state.subscriptions {
+            shard.service.subscriptions.set(Self.entry(number, known.definition, policy, shard.service))
+        }
+        apply(files: files, shard)
+        for entry in shard.service.subscriptions.all where !entry.isInstalled {
+            if entry.definition != nil {
+                install(entry, shard)
+            } else {
+                showAsKept(entry)
+                if entry.origin == .file(nil) { Self.reportGone(entry.id, shard.service) }
+            }
+        }
+    }
+
+    /// What the journal knows of a subscription, as an entry.
+    private static func entry(
+        _ number: SubscriptionNumber, _ known: JournalDefinition, _ policy: DefinitionPolicy, _ service: ServiceContext
+    ) -> SubscriptionEntry {
+        var entry = SubscriptionEntry(
+            number: number, id: known.id, origin: .api, revision: known.revision, status: SubscriptionStatus())
+        guard known.origin == .api else {
+            entry.origin = .file(nil)
+            entry.paused = Self.fileHasGone
+            return entry
+        }
+        do throws(Diagnostics) {
+            entry.definition = try SubscriptionDefinition.parse(known.document, id: known.id, policy: policy)
+        } catch {
+            entry.paused = "its definition is not accepted any more: \(error.all[0])"
+            service.report("subscription \(known.id) is paused: its definition is not accepted any more:\n\(error)")
+        }
+        return entry
+    }
+
+    private static let fileHasGone = "its file has gone"
+
+    private static func reportGone(_ id: String, _ service: ServiceContext) {
+        service.report("subscription \(id) is paused: \(fileHasGone)")
+    }
+
+    // MARK: Files
+
+    /// Makes the files' definitions hold; what changed is what a reload reports.
+    @discardableResult
+    func apply(files: [SubscriptionDefinition], _ shard: Shard) -> FilePlan {
+        let service = shard.service
+        let plan = FilePlan(files: files, known: service.subscriptions.all)
+        for id in plan.takenOver {
+            service.report("subscription \(id): its file takes over what was made through the API")
+        }
+        for file in plan.created { create(file, start: fileStart(of: file, shard), shard) }
+        for file in plan.replaced {
+            if let entry = service.subscriptions[file.id] { replace(entry, with: file, shard) }
+        }
+        for id in plan.vanished {
+            guard var entry = service.subscriptions[id] else { continue }
+            Self.reportGone(id, service)
+            entry.origin = .file(nil)
+            entry.paused = Self.fileHasGone
+            service.subscriptions.set(entry)
+            onOwner(of: entry.number, shard) { [number = entry.number] in $0.webhooks.pause(number, $0) }
+        }
+        return plan
+    }
+
+    private func fileStart(of file: SubscriptionDefinition, _ shard: Shard) -> SequenceNumber {
+        do throws(Shard.SubscribeError) {
+            return try shard.resolve(file.start.point).after
+        } catch {
+            shard.service.report("subscription \(file.id) begins with the next event: \(error.detail)")
+            return shard.fanout.head
+        }
+    }
+
+    // MARK: Changing one
+
+    /// Makes a subscription that begins after `start`.
+    ///
+    /// - Returns: it, and the journal's count that makes it durable.
+    @discardableResult
+    func create(_ definition: SubscriptionDefinition, start: SequenceNumber, _ shard: Shard)
+        -> (entry: SubscriptionEntry, through: UInt64)
+    {
+        numberMax += 1
+        let entry = SubscriptionEntry(
+            number: SubscriptionNumber(numberMax), id: definition.id, origin: Self.origin(of: definition), revision: 1,
+            definition: definition, status: SubscriptionStatus())
+        define(entry)
+        let through = journal.record(.cursor(entry.number, start), urgent: true)
+        return (install(entry, shard), through)
+    }
+
+    /// Gives a subscription another definition; its cursor stays where it is.
+    @discardableResult
+    func replace(_ entry: SubscriptionEntry, with definition: SubscriptionDefinition, _ shard: Shard)
+        -> (entry: SubscriptionEntry, through: UInt64)
+    {
+        var replaced = entry
+        replaced.definition = definition
+        replaced.origin = Self.origin(of: definition)
+        // A file read again at start is no replacement.
+        if entry.definition != nil || entry.origin == .api { replaced.revision += 1 }
+        replaced.paused = nil
+        let isKnown = entry.revision == replaced.revision && replaced.origin != .api
+        let through = isKnown ? journal.recorded : define(replaced)
+        let wasPaused = entry.isInstalled && entry.paused != nil
+        let installed = install(replaced, shard)
+        if wasPaused, journal.state.subscriptions[entry.number]?.disabled == nil {
+            onOwner(of: entry.number, shard) { [number = entry.number] in $0.webhooks.resume(number, $0) }
+        }
+        return (installed, through)
+    }
+
+    /// Forgets a subscription and all that is known of it.
+    func remove(_ entry: SubscriptionEntry, _ shard: Shard) -> UInt64 {
+        shard.service.subscriptions.remove(entry.id)
+        onOwner(of: entry.number, shard) { [number = entry.number] in $0.webhooks.remove(number, $0) }
+        return journal.record(.forget(entry.number), urgent: true)
+    }
+
+    /// Delivers again.
+    func enable(_ entry: SubscriptionEntry, _ shard: Shard) -> UInt64 {
+        entry.status.update { $0.state = "active" }
+        onOwner(of: entry.number, shard) { [number = entry.number] in $0.webhooks.resume(number, $0) }
+        return journal.record(.enable(entry.number), urgent: true)
+    }
+
+    /// Makes no further attempts until it is enabled.
+    func disable(_ entry: SubscriptionEntry, reason: String, _ shard: Shard) -> UInt64 {
+        entry.status.update {
+            $0.state = "disabled"
+            $0.lastError = $0.lastError ?? reason
+        }
+        onOwner(of: entry.number, shard) { [number = entry.number] in $0.webhooks.pause(number, $0) }
+        return journal.record(.disable(entry.number, reason: reason, time: shard.time.wall), urgent: true)
+    }
+
+    private static func origin(of definition: SubscriptionDefinition) -> SubscriptionEntry.Origin {
+        switch definition.origin {
+        case .api: .api
+        case .file(let path): .file(path)
+        }
+    }
+
+    @discardableResult
+    private func define(_ entry: SubscriptionEntry) -> UInt64 {
+        let isFile = entry.origin != .api
+        return journal.record(
+            .define(
+                entry.number,
+                JournalDefinition(
+                    id: entry.id, origin: isFile ? .file : .api, revision: entry.revision,
+                    document: isFile ? [] : entry.definition?.stored ?? [])), urgent: true)
+    }
+
+    // MARK: Delivery
+
+    /// Hands a subscription to the shard that delivers it.
+    @discardableResult
+    private func install(_ entry: SubscriptionEntry, _ shard: Shard) -> SubscriptionEntry {
+        guard let definition = entry.definition else { return entry }
+        var entry = entry
+        if !entry.isInstalled { showAsKept(entry) }
+        entry.isInstalled = true
+        shard.service.subscriptions.set(entry)
+        let installation = WebhookInstallation(
+            number: entry.number, definition: shard.service.isDevelopment ? definition.forDevelopment() : definition,
+            start: journal.state.cursor(of: entry.number) ?? .zero, restored: journal.state.subscriptions[entry.number],
+            status: entry.status)
+        onOwner(of: entry.number, shard) { $0.webhooks.install(installation, $0) }
+        return entry
+    }
+
+    /// Shows what the journal kept, until the delivering shard tells more.
+    private func showAsKept(_ entry: SubscriptionEntry) {
+        guard let kept = journal.state.subscriptions[entry.number] else { return }
+        let cursor = journal.state.cursor(of: entry.number) ?? .zero
+        entry.status.update { status in
+            status.state = kept.disabled != nil ? "disabled" : kept.failingSince != nil ? "failing" : "active"
+            status.lastError = kept.disabled?.reason
+            status.cursor = cursor
+            status.retrying = kept.retries.count
+            status.deadLetters = kept.deadLetters.count
+        }
+    }
+
+    private func onOwner(of number: SubscriptionNumber, _ shard: Shard, _ body: @escaping @Sendable (Shard) -> Void) {
+        shard.perform(on: Int(number.rawValue) % shard.service.shardCount, body)
+    }
+
+    // MARK: Answers
+
+    /// Answers when the journal is synced through `count`.
+    func answer(_ address: ReplyAddress, _ answer: Answer, whenSynced count: UInt64) {
+        waiting.append((count, address, answer))
+    }
+
+    /// Sends the answers whose change is durable. Once a turn.
+    func answerSynced(_ shard: Shard) {
+        let ready = waiting.prefix { $0.through <= journal.synced }
+        guard !ready.isEmpty else { return }
+        waiting.removeFirst(ready.count)
+        for (_, address, answer) in ready { shard.deliver(answer, to: address) }
+    }
+}
+
+extension SubscriptionDefinition.Start {
+    /// In the words of readers.
+    var point: StartPoint {
+        switch self {
+        case .latest: .latest
+        case .earliest: .earliest
+        case .position(let position): .position(position)
+        case .time(let time): .time(time)
+        }
+    }
 }

@@ -16,6 +16,8 @@ package indirect enum JSONOutput: Sendable, Hashable {
         }
     }
 
+    /// `null`.
+    case null
     /// `true` or `false`.
     case boolean(Bool)
     /// An integer.
@@ -51,6 +53,7 @@ package indirect enum JSONOutput: Sendable, Hashable {
 
     private func append(to bytes: inout [UInt8], indent: Int?) {
         switch self {
+        case .null: bytes += Array("null".utf8)
         case .boolean(let flag): bytes += Array((flag ? "true" : "false").utf8)
         case .integer(let value): bytes += Array(String(value).utf8)
         case .number(let value): bytes += Array(String(value).utf8)

@@ -114,7 +114,7 @@ struct Router {
         case "/metrics", "/healthz", "/readyz": return .probe
         case "/v1/subscribe": return .subscribe
         case "/v1/events": return .publish
-        case "/v1/dead-letters", "/v1/connections", "/v1/reload", "/v1/subscriptions": return .manage
+        case "/v1/dead-letters", "/v1/connections", "/v1/reload", "/v1/status", "/v1/subscriptions": return .manage
         default: break
         }
         if path.hasPrefix("/v1/topics/") { return .publish }

@@ -90,8 +90,9 @@ final class LogOwner {
         if let registry = shard.registry {
             registry.journal.flush(shard.time)
             while let action = registry.journal.nextAction() { directory.perform(action, shard) }
+            registry.answerSynced(shard)
         }
-        if let failure = writer.failure { shard.service.fail(failure) }
+        if let failure = writer.failure ?? shard.registry?.journal.failure { shard.service.fail(failure) }
         reschedule(shard)
     }
 

@@ -32,10 +32,11 @@ package final class Service: Sendable {
     /// Starts a service with `loaded`; it listens when this returns.
     ///
     /// - Parameters:
+    ///   - path: the configuration file that was named; nil when none was. `reload` reads it again.
     ///   - isDevelopment: private webhook addresses and plain HTTP are fine, retries come soon.
     ///   - report: takes messages for the operator; called from any thread.
     package init(
-        _ loaded: LoadedConfiguration, isDevelopment: Bool, report: @escaping @Sendable (String) -> Void
+        _ loaded: LoadedConfiguration, path: String? = nil, isDevelopment: Bool, report: @escaping @Sendable (String) -> Void
     ) throws(StartError) {
         let configuration = loaded.configuration
         try Self.checkKernel()
@@ -46,7 +47,8 @@ package final class Service: Sendable {
         recovery = data.report
         context = ServiceContext(
             configuration: configuration, identity: data.identity, catalog: data.catalog, shards: shardCount,
-            startedAt: now.wall, isDevelopment: isDevelopment, inboxes: try Self.inboxes(shardCount), report: report)
+            startedAt: now.wall, isDevelopment: isDevelopment, configurationPath: path,
+            inboxes: try Self.inboxes(shardCount), report: report)
         addresses = opened.addresses
         rendezvous = Rendezvous(count: shardCount)
         var threads: [ShardThread] = []
@@ -89,6 +91,12 @@ package final class Service: Sendable {
         guard context.state == .serving else { return }
         context.state = .draining
         for inbox in context.inboxes { inbox.post(ShardTask { $0.startDrain() }) }
+    }
+
+    /// Reads the configuration again and applies what can change while running; tells the operator what came of it. Any
+    /// thread; returns at once.
+    package func reload() {
+        Reload(service: context).start { [context] outcome in context.report(outcome.text) }
     }
 
     /// Waits until the service has ended.

@@ -30,6 +30,12 @@ package final class ServiceContext: Sendable {
     let mail: Mail
     /// From other threads, per shard.
     let inboxes: [ThreadInbox]
+    /// The webhook subscriptions and what they are doing.
+    let subscriptions = SubscriptionDirectory()
+    /// Where administration may block.
+    let worker = AdminWorker()
+    /// The configuration file that was named; nil when none was. A reload reads it again.
+    let configurationPath: String?
     /// When the service started.
     let startedAt: WallTime
     /// Private webhook addresses, plain HTTP and short retries are fine.
@@ -43,7 +49,7 @@ package final class ServiceContext: Sendable {
 
     init(
         configuration: Configuration, identity: LogIdentity, catalog: SegmentCatalog, shards: Int, startedAt: WallTime,
-        isDevelopment: Bool, inboxes: [ThreadInbox], report: @escaping @Sendable (String) -> Void
+        isDevelopment: Bool, configurationPath: String?, inboxes: [ThreadInbox], report: @escaping @Sendable (String) -> Void
     ) {
         self.configuration = configuration
         access = AccessControl(tokens: configuration.tokens)
@@ -55,6 +61,7 @@ package final class ServiceContext: Sendable {
         self.inboxes = inboxes
         self.startedAt = startedAt
         self.isDevelopment = isDevelopment
+        self.configurationPath = configurationPath
         reports = report
     }
 

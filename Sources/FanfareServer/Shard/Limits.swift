@@ -77,6 +77,23 @@ enum Limits {
     /// Attempts of a subscription kept for the API. The oldest goes first.
     static let attemptsKept = 100
 
+    // MARK: Administration
+
+    /// Bytes of a subscription's definition in a request. Past it: 413.
+    static let definitionBytesMax = 256 << 10
+    /// Subscriptions the registry keeps. One more is refused with 503.
+    static let subscriptionsMax = 100_000
+    /// Pieces of administration that wait for the thread on which they may block. One more is refused with 503.
+    static let adminJobsMax = 256
+    /// Entries of one page of a list at most.
+    static let listEntriesMax = 1_000
+    /// Entries of one page of a list when `limit` is not given.
+    static let listEntriesDefault = 100
+    /// Bytes of a page of subscriptions; a page that reaches it ends early and `next` goes on from there.
+    static let listBytesMax = 1 << 20
+    /// Subscriptions `/metrics` tells of one by one; of more it tells only the sums.
+    static let metricsSubscriptionsMax = 1_000
+
     // MARK: Between shards
 
     /// Messages in the mailbox from one shard to another. A full one makes the sender keep its messages; a shard too far

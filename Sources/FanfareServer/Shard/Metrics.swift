@@ -42,4 +42,12 @@ final class ShardMetrics: Sendable {
     let webhookDeadLetters = Counter()
     let webhookConnectionsOpened = Counter()
     let turns = Counter()
+
+    /// Subscribed sockets now open; roughly, since two numbers are read one after the other.
+    var socketsOpen: Int { max(0, Int(socketsOpened.current) - Int(socketsClosed.current)) }
+    /// Connections now open, accepted or made; roughly too.
+    var connectionsOpen: Int {
+        let begun = connectionsAccepted.current &+ webhookConnectionsOpened.current
+        return max(0, Int(begun) - Int(connectionsRefused.current) - Int(connectionsClosed.current))
+    }
 }

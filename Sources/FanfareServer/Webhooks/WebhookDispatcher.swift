@@ -1,4 +1,5 @@
 import FanfareBase
+import FanfareLog
 import FanfareRing
 
 /// The webhook subscriptions of one shard.
@@ -14,4 +15,9 @@ struct WebhookDispatcher {
     mutating func blockArrived(slot: UInt32, failed: Bool, _ shard: Shard) {}
     mutating func timerFired(slot: UInt32, _ shard: Shard) {}
     mutating func connectCompleted(_ completion: Completion, _ shard: Shard) {}
+
+    mutating func install(_ installation: WebhookInstallation, _ shard: Shard) {}
+    mutating func remove(_ number: SubscriptionNumber, _ shard: Shard) {}
+    mutating func pause(_ number: SubscriptionNumber, _ shard: Shard) {}
+    mutating func resume(_ number: SubscriptionNumber, _ shard: Shard) {}
 }

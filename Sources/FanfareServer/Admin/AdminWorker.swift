@@ -1,0 +1,55 @@
+import FanfareBase
+import Glibc
+import Synchronization
+
+/// The thread on which administration may block: reading files, taking random numbers, judging definitions. One job at a
+/// time, in the order in which they were given; started with the first.
+///
+/// Invariant: at most `Limits.adminJobsMax` jobs wait; one more is refused.
+final class AdminWorker: Sendable {
+    private struct State {
+        var jobs: [@Sendable () -> Void] = []
+        var isStarted = false
+    }
+
+    private let state = Mutex(State())
+    private let condition = Condition()
+
+    /// Nothing to do yet.
+    init() {}
+
+    /// Does `job` when those before it are done. Any thread; false when too many wait.
+    func submit(_ job: @escaping @Sendable () -> Void) -> Bool {
+        let (isTaken, isFirst) = state.withLock { state in
+            guard state.jobs.count < Limits.adminJobsMax else { return (false, false) }
+            state.jobs.append(job)
+            defer { state.isStarted = true }
+            return (true, !state.isStarted)
+        }
+        if isFirst { startThread() }
+        condition.broadcast()
+        return isTaken
+    }
+
+    private func startThread() {
+        // Safe: the worker is retained for the thread, which keeps it for good.
+        let worker = unsafe Unmanaged.passRetained(self)
+        var thread = pthread_t()
+        let result = unsafe pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument = unsafe argument else { return nil }
+                unsafe Unmanaged<AdminWorker>.fromOpaque(argument).takeUnretainedValue().work()
+                return nil
+            }, worker.toOpaque())
+        invariant(result == 0, "the thread of administration can be created")
+        pthread_detach(thread)
+    }
+
+    private func work() {
+        while true {
+            condition.wait { state.withLock { !$0.jobs.isEmpty } }
+            state.withLock { $0.jobs.removeFirst() }()
+        }
+    }
+}

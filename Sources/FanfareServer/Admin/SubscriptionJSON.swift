@@ -1,0 +1,55 @@
+import FanfareBase
+
+/// How the API shows subscriptions. Secrets are never shown, but for the one made for a new subscription, once.
+struct SubscriptionJSON {
+    let service: ServiceContext
+
+    /// All of one subscription.
+    func shown(_ entry: SubscriptionEntry, signingSecret: String? = nil) -> JSONOutput {
+        var members = summary(entry)
+        if let signingSecret { members.append(.init("signing_secret", .string(signingSecret))) }
+        members.append(.init("definition", entry.definition?.shown ?? .null))
+        return .object(members)
+    }
+
+    /// What a subscription is and is doing, without its definition.
+    func summary(_ entry: SubscriptionEntry) -> [JSONOutput.Member] {
+        let status = entry.status.current
+        let lag = service.catalog.head.rawValue.subtractingReportingOverflow(status.cursor.rawValue)
+        var members: [JSONOutput.Member] = [
+            .init("id", .string(entry.id)),
+            .init("tenant", entry.definition.map { .string($0.tenant) } ?? .null),
+            .init("state", .string(entry.paused == nil ? status.state : "paused")),
+        ]
+        if let paused = entry.paused { members.append(.init("paused_because", .string(paused))) }
+        switch entry.origin {
+        case .api: members.append(.init("origin", .string("api")))
+        case .file(let path):
+            members.append(.init("origin", .string("file")))
+            members.append(.init("file", path.map { .string($0) } ?? .null))
+        }
+        return members + [
+            .init("revision", .integer(Int(entry.revision))),
+            .init("cursor", .string(Position(log: service.logID, sequence: status.cursor).description)),
+            .init("lag", .integer(lag.overflow ? 0 : Int(lag.partialValue))),
+            .init("in_flight", .integer(status.inFlight)),
+            .init("retrying", .integer(status.retrying)),
+            .init("dead_letters", .integer(status.deadLetters)),
+            .init("last_error", status.lastError.map { .string($0) } ?? .null),
+        ]
+    }
+
+    /// One attempt.
+    func attempt(_ report: AttemptReport) -> JSONOutput {
+        .object([
+            .init("position", .string(Position(log: service.logID, sequence: report.sequence).description)),
+            .init("attempt", .integer(report.attempt)),
+            .init("time", .string(RFC3339.text(report.time))),
+            .init("duration_ms", .integer(report.milliseconds)),
+            .init("status", report.status.map { .integer($0) } ?? .null),
+            .init("error", report.error.map { .string($0) } ?? .null),
+            .init("answer", .string(String(decoding: report.answer, as: UTF8.self))),
+            .init("next_attempt", report.nextAttempt.map { .string(RFC3339.text($0)) } ?? .null),
+        ])
+    }
+}
