@@ -51,7 +51,8 @@ let package = Package(
         .executableTarget(
             name: "fanfare",
             dependencies: [
-                "FanfareServer", "FanfareLoad", "FanfareLog", "FanfareBase",
+                "FanfareServer", "FanfareLoad", "FanfareLog", "FanfareDelivery", "FanfareRing", "FanfareTLS", "FanfareWire",
+                "FanfareBase",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -64,6 +65,9 @@ let package = Package(
         tests("FanfareLogTests", ["FanfareLog"]),
         tests("FanfareDeliveryTests", ["FanfareDelivery"]),
         tests("FanfareServerTests", ["FanfareServer"]),
+        tests(
+            "FanfareLoadTests",
+            ["FanfareLoad", "FanfareBase", "FanfareRing", "FanfareTLS", "FanfareWire", "FanfareDelivery"]),
         tests("TreeTests", []),
     ],
     cxxLanguageStandard: .cxx17

@@ -6,5 +6,7 @@ struct Fanfare: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fanfare",
         abstract: "A notification service: one log, many cursors.",
-        subcommands: [Serve.self])
+        subcommands: [
+            Serve.self, Check.self, Publish.self, Subscribe.self, LogCommands.self, Schema.self,
+        ])
 }
