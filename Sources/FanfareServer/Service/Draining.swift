@@ -41,7 +41,8 @@ extension Shard {
             self.draining = draining
             if logOwner == nil { service.shardHasDrained() }
         }
-        guard draining.isDone, let logOwner, service.othersHaveDrained else { return }
+        // What others recorded last is still in their mail.
+        guard draining.isDone, let logOwner, service.othersHaveDrained, !service.mail.hasMail(for: number) else { return }
         logOwner.stop()
         if logOwner.isStopped, registry?.journal.isSettled ?? true { service.state = .stopped }
     }

@@ -36,6 +36,8 @@ package final class ServiceContext: Sendable {
     let worker = AdminWorker()
     /// The configuration file that was named; nil when none was. A reload reads it again.
     let configurationPath: String?
+    /// Turns names of endpoints into addresses.
+    let resolver = Resolver()
     /// When the service started.
     let startedAt: WallTime
     /// Private webhook addresses, plain HTTP and short retries are fine.
@@ -44,6 +46,7 @@ package final class ServiceContext: Sendable {
     private let stateValue = Atomic<Int>(State.serving.rawValue)
     private let acceptingValue = Atomic<Bool>(true)
     private let shardsDrained = Atomic<Int>(0)
+    private let journalFullValue = Atomic<Bool>(false)
     private let failureValue = Mutex<LogFailure?>(nil)
     private let reports: @Sendable (String) -> Void
 
@@ -109,6 +112,12 @@ package final class ServiceContext: Sendable {
     var isAccepting: Bool {
         get { acceptingValue.load(ordering: .relaxed) }
         set { acceptingValue.store(newValue, ordering: .relaxed) }
+    }
+
+    /// Whether the journal waits for the disk: no attempts are begun meanwhile.
+    var isJournalFull: Bool {
+        get { journalFullValue.load(ordering: .relaxed) }
+        set { journalFullValue.store(newValue, ordering: .relaxed) }
     }
 
     /// Tells the operator.

@@ -117,6 +117,10 @@ enum SendSource {
 ///
 /// Called by the shard, on its thread, one call at a time.
 protocol ConnectionHandler: AnyObject {
+    /// The TLS handshake is complete: data can be sent.
+    func secured(on connection: Connection, shard: Shard)
+    /// The TLS session has failed; the connection ends.
+    func tlsFailed(_ error: TLSError, on connection: Connection, shard: Shard)
     /// Plain bytes arrived. They are gone after the call.
     func received(_ bytes: UnsafeRawBufferPointer, on connection: Connection, shard: Shard)
     /// The peer will send no more.
@@ -130,5 +134,7 @@ protocol ConnectionHandler: AnyObject {
 }
 
 extension ConnectionHandler {
+    func secured(on connection: Connection, shard: Shard) {}
+    func tlsFailed(_ error: TLSError, on connection: Connection, shard: Shard) {}
     func outputDrained(on connection: Connection, shard: Shard) {}
 }

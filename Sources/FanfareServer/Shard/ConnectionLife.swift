@@ -125,9 +125,11 @@ extension Shard {
         // Handlers answer, which seals: so the plaintext is taken out of the session first.
         var plaintext = plaintextPool
         plaintextPool = []
+        let wasEstablished = tls.isEstablished
         do throws(TLSError) {
             _ = try unsafe tls.receive(bytes, output: &tlsOutput) { unsafe plaintext.append(contentsOf: $0) }
             takeTLSOutput(for: connection)
+            if !wasEstablished, tls.isEstablished { connection.handler?.secured(on: connection, shard: self) }
             unsafe plaintext.withUnsafeBytes { plain in
                 if unsafe !plain.isEmpty { unsafe connection.handler?.received(plain, on: connection, shard: self) }
             }
@@ -152,6 +154,7 @@ extension Shard {
 
     private func tlsFailed(_ error: TLSError, on connection: Connection) {
         metrics.tlsFailures.add(1)
+        connection.handler?.tlsFailed(error, on: connection, shard: self)
         finish(connection)
     }
 

@@ -74,8 +74,48 @@ enum Limits {
 
     // MARK: Webhooks
 
+    /// What `user-agent` says of us.
+    static let version = "0.1"
     /// Attempts of a subscription kept for the API. The oldest goes first.
     static let attemptsKept = 100
+    /// Attempts one subscription begins before the next one has its turn.
+    static let attemptsPerVisit = 64
+    /// Attempts one turn begins; the rest follows in the next turn, after completions have been looked at.
+    static let attemptsPerTurn = 512
+    /// Connections to one endpoint, whatever its subscriptions' `concurrency` adds up to. At it attempts wait.
+    static let endpointConnectionsMax = 1_024
+    /// Milliseconds after which a connection to an endpoint is not used again: names and certificates change.
+    static let endpointConnectionAgeMilliseconds = 300_000
+    /// Milliseconds a connection to an endpoint may idle: less than the 60 s after which most servers close.
+    static let endpointIdleMilliseconds = 50_000
+    /// Milliseconds for looking an endpoint's name up, never more than the attempt's `timeout`. At it the attempt fails.
+    static let resolveMilliseconds = 5_000
+    /// Milliseconds for connecting to one address, never more than the attempt's `timeout`. At it the next is tried.
+    static let connectMilliseconds = 5_000
+    /// Milliseconds for the TLS handshake, never more than the attempt's `timeout`. At it the attempt fails.
+    static let handshakeMilliseconds = 10_000
+    /// Milliseconds from the request to the answer's first byte, never more than the attempt's `timeout`.
+    static let firstByteMilliseconds = 30_000
+    /// Bytes of an answer that are read; after them the connection is closed (CONTRACT, section 6).
+    static let answerReadBytesMax = 64 << 10
+    /// Bytes of an answer that are kept for the API.
+    static let answerKeptBytesMax = 1 << 10
+    /// Milliseconds between two looks at quiet subscriptions: their cursors follow the log's head in the journal.
+    static let quietCursorMilliseconds = 30_000
+    /// Milliseconds a subscription waits after the log could not be read for it.
+    static let damagedLogPauseMilliseconds = 10_000
+    /// Names the resolver remembers. At it the expired ones go, else the one that expires first.
+    static let resolvedNamesMax = 10_000
+    /// Seconds an address is used at least, however short its TTL: a lookup per connection would help nobody.
+    static let resolvedSecondsMin = 1
+    /// Seconds an address is used at most, however long its TTL.
+    static let resolvedSecondsMax = 300
+    /// Names looked up at one time. One more fails at once, and its attempt is retried.
+    static let lookupsMax = 1_024
+    /// Milliseconds a name server is given in the first round.
+    static let lookupTimeoutMilliseconds = 1_500
+    /// Rounds over the name servers.
+    static let lookupTries = 2
 
     // MARK: Administration
 

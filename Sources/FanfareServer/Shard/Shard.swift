@@ -18,6 +18,8 @@ package final class Shard {
         case connection(slot: UInt32, generation: UInt32)
         /// A webhook subscription has a retry or a probe due.
         case webhook(slot: UInt32)
+        /// A connection to an endpoint has taken too long to open.
+        case endpoint(slot: UInt32, generation: UInt32)
         /// The log's or the journal's own deadline.
         case log
     }
@@ -112,6 +114,7 @@ package final class Shard {
         logOwner?.announceCommitted(self)
         receiveMessages()
         fireTimers()
+        webhooks.settle(self)
         proceedWithDrain()
         logOwner?.endTurn(self)
         flushOutputs()
@@ -120,7 +123,7 @@ package final class Shard {
         let catchUpIsDone = flushCatchUp()
         flushOutputs()
         service.mail.flush(from: self)
-        let isDone = fanoutIsDone && catchUpIsDone && !service.mail.isHolding(self)
+        let isDone = fanoutIsDone && catchUpIsDone && !webhooks.hasWork && !service.mail.isHolding(self)
         return isDone ? timers.nextDeadline : time.monotonic
     }
 
@@ -164,6 +167,7 @@ package final class Shard {
             case .connection(let slot, let generation):
                 if let connection = connections.lookup(slot: slot, generation: generation) { timerFired(on: connection) }
             case .webhook(let slot): webhooks.timerFired(slot: slot, self)
+            case .endpoint(let slot, let generation): webhooks.openingTimedOut(slot, generation, self)
             case .log: logOwner?.timerFired(self)
             }
         }

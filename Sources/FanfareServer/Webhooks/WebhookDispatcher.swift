@@ -1,23 +1,258 @@
 import FanfareBase
+import FanfareDelivery
+import FanfareEvent
 import FanfareLog
-import FanfareRing
+import FanfareTLS
 
-/// The webhook subscriptions of one shard.
-struct WebhookDispatcher {
+/// The webhook subscriptions of one shard and the connections to their endpoints.
+///
+/// In a turn: completions give answers and connections, which only mark what can go on; `settle` tells the journal what was
+/// decided; `dispatch` and `visited`, when everything of the turn has been announced, begin attempts.
+///
+/// Isolation: a subscription spends its own window, its pool's connections and a bounded share of each turn.
+final class WebhookDispatcher {
     /// Set in the slots of members that are webhook subscriptions, not connections.
     static let memberBit: UInt32 = 1 << 31
+    /// The timer key of looking at quiet subscriptions.
+    static let quietSlot: UInt32 = .max
+
+    var subscriptions: [WebhookSubscription?] = []
+    private var freeSlots: [UInt32] = []
+    private var slots: [SubscriptionNumber: UInt32] = [:]
+    var pools: [EndpointKey: EndpointPool] = [:]
+    private var contexts: [SubscriptionDefinition.TLSFiles: TLSContext] = [:]
+    private var policy: AddressPolicy?
+
+    /// Connections being opened, by the slots of their connect operations.
+    var openings = SlotTable<EndpointConnection>(capacity: 1 << 20)
+    /// Connections that can take their delivery's request.
+    var ready: [EndpointConnection] = []
+    /// Subscriptions to advance.
+    var toAdvance = RingQueue<UInt32>(limit: .max >> 1)
+    /// Subscriptions whose cursor, counts or timers may have changed.
+    var changed: [WebhookSubscription] = []
+    /// What the journal is to be told, in this order.
+    var entries: [JournalEntry] = []
+    /// Attempts in flight.
+    var inFlight = 0
+    /// Attempts this turn may still begin.
+    var budget = 0
+    /// The request being made; kept for its memory.
+    var requestBytes: [UInt8] = []
+    /// Ranges being collected; kept for their memory.
+    var ranges: [ClosedRange<SequenceNumber>] = []
+    /// Where quiet subscriptions have been moved to.
+    var quietHead = SequenceNumber.zero
+    var quietTimer: TimerID?
 
     /// Nothing is in flight.
-    var isIdle: Bool { true }
+    var isIdle: Bool { inFlight == 0 && changed.isEmpty && entries.isEmpty }
+    /// The next turn is to come at once.
+    var hasWork: Bool { !changed.isEmpty || !toAdvance.isEmpty || !ready.isEmpty || !entries.isEmpty }
 
-    mutating func dispatch(_ shard: Shard) {}
-    mutating func visited(member: UInt32, _ shard: Shard) {}
-    mutating func blockArrived(slot: UInt32, failed: Bool, _ shard: Shard) {}
-    mutating func timerFired(slot: UInt32, _ shard: Shard) {}
-    mutating func connectCompleted(_ completion: Completion, _ shard: Shard) {}
+    // MARK: Subscriptions
 
-    mutating func install(_ installation: WebhookInstallation, _ shard: Shard) {}
-    mutating func remove(_ number: SubscriptionNumber, _ shard: Shard) {}
-    mutating func pause(_ number: SubscriptionNumber, _ shard: Shard) {}
-    mutating func resume(_ number: SubscriptionNumber, _ shard: Shard) {}
+    /// Starts delivering, or replaces the definition of a running subscription: cursor and retries stay, and the next
+    /// attempt, also of a retry, uses the new one.
+    func install(_ installation: WebhookInstallation, _ shard: Shard) {
+        if let slot = slots[installation.number], let subscription = subscriptions[Int(slot)] {
+            return replace(subscription, installation, shard)
+        }
+        let slot = freeSlots.popLast() ?? UInt32(subscriptions.count)
+        let restored = installation.restored
+        let start = installation.start
+        let schedule = WebhookSchedule(
+            options(installation.definition, shard),
+            cursor: WebhookCursor(low: start, acknowledged: restored?.acknowledged ?? []),
+            retries: restored?.retries.values.map {
+                WebhookRetry(sequence: $0.sequence, attempt: Int($0.attempts) + 1, due: $0.due)
+            } ?? [],
+            disabled: (restored?.disabled).map { WebhookDisabled(word: $0.reason) },
+            health: WebhookHealth(failingSince: restored?.failingSince), now: shard.time)
+        let subscription = WebhookSubscription(
+            slot: slot, installation, schedule: schedule, member: MemberCursor(after: start, wire: .stream),
+            pool: pool(for: installation.definition.webhook, shard))
+        if case .time(let time) = installation.definition.start { subscription.notBefore = time }
+        if Int(slot) == subscriptions.count { subscriptions.append(nil) }
+        subscriptions[Int(slot)] = subscription
+        slots[installation.number] = slot
+        equip(subscription, shard)
+        join(subscription, shard)
+        begin(subscription, deadLetters: restored?.deadLetters.count ?? 0)
+    }
+
+    private func begin(_ subscription: WebhookSubscription, deadLetters: Int) {
+        subscription.status.update { status in
+            status.deadLetters = deadLetters
+            if subscription.schedule.disabled != nil { status.state = "disabled" }
+            status.cursor = subscription.schedule.cursor.low
+            status.retrying = subscription.schedule.retryCount
+        }
+        markChanged(subscription)
+        markReady(subscription)
+    }
+
+    private func replace(_ subscription: WebhookSubscription, _ installation: WebhookInstallation, _ shard: Shard) {
+        let old = subscription.pool
+        let oldConcurrency = subscription.definition.webhook.concurrency
+        leave(subscription, shard)
+        subscription.definition = installation.definition
+        subscription.status = installation.status
+        subscription.waitsForConnection = false
+        subscription.schedule.replace(options(installation.definition, shard))
+        subscription.pool = pool(for: installation.definition.webhook, shard)
+        release(old, concurrency: oldConcurrency, shard)
+        equip(subscription, shard)
+        // What was pending before counted; new topics count from here on.
+        join(subscription, shard)
+        markChanged(subscription)
+        markReady(subscription)
+    }
+
+    /// Forgets a subscription; what is in flight ends without consequence.
+    func remove(_ number: SubscriptionNumber, _ shard: Shard) {
+        guard let slot = slots.removeValue(forKey: number), let subscription = subscriptions[Int(slot)] else { return }
+        subscription.isRemoved = true
+        if let timer = subscription.timer { shard.timers.cancel(timer) }
+        leave(subscription, shard)
+        release(subscription.pool, concurrency: subscription.definition.webhook.concurrency, shard)
+        for connection in subscription.fetching { ready.append(connection) }
+        subscription.fetching = []
+        subscriptions[Int(slot)] = nil
+        freeSlots.append(slot)
+    }
+
+    /// Begins no attempts until `resume`; what is in flight finishes.
+    func pause(_ number: SubscriptionNumber, _ shard: Shard) {
+        guard let subscription = subscription(number) else { return }
+        subscription.schedule.disable(.requested)
+        subscription.status.update { $0.state = "paused" }
+    }
+
+    /// Begins attempts again, after a pause or when it was disabled.
+    func resume(_ number: SubscriptionNumber, _ shard: Shard) {
+        guard let subscription = subscription(number) else { return }
+        subscription.schedule.enable()
+        subscription.status.update { $0.state = "active" }
+        markReady(subscription)
+    }
+
+    func subscription(_ number: SubscriptionNumber) -> WebhookSubscription? {
+        slots[number].flatMap { subscriptions[Int($0)] }
+    }
+
+    private func options(_ definition: SubscriptionDefinition, _ shard: Shard) -> WebhookScheduleOptions {
+        WebhookScheduleOptions(
+            definition.webhook, disableAfterMilliseconds: shard.service.configuration.webhooks.disableAfterMilliseconds)
+    }
+
+    /// Makes what requests are made with.
+    private func equip(_ subscription: WebhookSubscription, _ shard: Shard) {
+        subscription.defect = nil
+        do {
+            subscription.request = try WebhookRequest(subscription.definition.webhook)
+            subscription.patterns = try subscription.definition.topics.map { text throws(TopicError) in
+                try TopicPattern(text)
+            }
+        } catch {
+            // The definition was checked when it was accepted; a secret read from a file may be wrong all the same.
+            subscription.defect = "nothing can be delivered: \(error)"
+            subscription.status.update { $0.lastError = subscription.defect }
+            shard.service.report("subscription \(subscription.definition.id): nothing can be delivered: \(error)")
+        }
+        subscription.pool.join(concurrency: subscription.definition.webhook.concurrency)
+    }
+
+    // MARK: The fan-out
+
+    private func join(_ subscription: WebhookSubscription, _ shard: Shard) {
+        for pattern in subscription.patterns {
+            let id = shard.patterns.add(pattern).id
+            guard shard.fanout.join(subscription.slot | Self.memberBit, &subscription.member, InterestID(id.rawValue)) else {
+                _ = shard.patterns.remove(id)
+                subscription.defect = "more than \(DeliveryLimits.interestsPerMember) different topics"
+                break
+            }
+            subscription.interests.append(InterestID(id.rawValue))
+        }
+        // `join` moves the place to the head when nothing pends: never past history.
+        subscription.member.place = StreamPlace(after: subscription.schedule.taken)
+    }
+
+    private func leave(_ subscription: WebhookSubscription, _ shard: Shard) {
+        for interest in subscription.interests {
+            _ = shard.patterns.remove(PatternID(interest.rawValue))
+            shard.fanout.leave(&subscription.member, interest)
+        }
+        subscription.interests = []
+        subscription.member.place = StreamPlace(after: subscription.schedule.taken)
+    }
+
+    // MARK: Pools
+
+    private func pool(for webhook: SubscriptionDefinition.Webhook, _ shard: Shard) -> EndpointPool {
+        let key = EndpointKey(webhook, policy: addressPolicy(shard))
+        if let pool = pools[key] { return pool }
+        let pool: EndpointPool
+        do throws(TLSError) {
+            pool = EndpointPool(
+                key, literal: webhook.url.literalAddresses, tls: key.scheme == .https ? try context(key.tls) : nil,
+                failure: nil)
+        } catch {
+            pool = EndpointPool(key, literal: webhook.url.literalAddresses, tls: nil, failure: "TLS: \(error)")
+        }
+        pools[key] = pool
+        return pool
+    }
+
+    private func release(_ pool: EndpointPool, concurrency: Int, _ shard: Shard) {
+        pool.leave(concurrency: concurrency)
+        guard pool.users == 0 else { return }
+        pools[pool.key] = nil
+        while let connection = pool.takeIdle() { end(connection, shard) }
+    }
+
+    private func context(_ files: SubscriptionDefinition.TLSFiles) throws(TLSError) -> TLSContext {
+        if let context = contexts[files] { return context }
+        var identity: TLSIdentity?
+        if let certificate = files.clientCertificate, let key = files.clientKey {
+            identity = try TLSIdentity(certificateChainPath: certificate, privateKeyPath: key)
+        }
+        let trust = if let ca = files.ca { try TLSTrust.file(ca) } else { try TLSTrust.system() }
+        let context = try TLSContext.client(trust: trust, identity: identity)
+        contexts[files] = context
+        return context
+    }
+
+    private func addressPolicy(_ shard: Shard) -> AddressPolicy {
+        if let policy { return policy }
+        let made = shard.service.configuration.addressPolicy(
+            ownAddresses: OwnAddresses.ofMachine(), bound: OwnAddresses.bound(shard.listeners))
+        policy = made
+        return made
+    }
+
+    // MARK: Marks
+
+    /// Puts a subscription on the list of those to advance.
+    func markReady(_ subscription: WebhookSubscription) {
+        guard !subscription.isReady, !subscription.isRemoved else { return }
+        subscription.isReady = true
+        _ = toAdvance.append(subscription.slot)
+    }
+
+    /// Puts a subscription on the list of those to settle.
+    func markChanged(_ subscription: WebhookSubscription) {
+        guard !subscription.isChanged else { return }
+        subscription.isChanged = true
+        changed.append(subscription)
+    }
+}
+
+extension WebhookURL {
+    /// The addresses that no lookup is needed for.
+    var literalAddresses: [IPAddress]? {
+        if let address { return [address] }
+        return literalAddress == nil ? nil : [.v4(0x7F00_0001), .v6(0, 1)]
+    }
 }

@@ -8,9 +8,9 @@ struct WebhookInstallation: Sendable {
     let number: SubscriptionNumber
     /// What it is.
     let definition: SubscriptionDefinition
-    /// Where it begins when the journal knows nothing of it: stand after this number.
+    /// Its cursor: everything up to here is settled, or passed over by its `start`.
     let start: SequenceNumber
-    /// What the journal knows of it: cursor, acknowledged, retries.
+    /// What the journal knows of it besides: acknowledged, retries, why it is disabled.
     let restored: JournalState.Subscription?
     /// What it is doing, for whoever asks.
     let status: SubscriptionStatus
@@ -33,7 +33,17 @@ final class SubscriptionStatus: Sendable {
         /// What went wrong last.
         var lastError: String?
         /// The newest attempts, oldest first; `Limits.attemptsKept` at most.
-        var attempts: [AttemptReport] = []
+        var attempts: [AttemptReport] { Array(ring[oldest...] + ring[..<oldest]) }
+
+        private var ring: [AttemptReport] = []
+        private var oldest = 0
+
+        /// Adds an attempt; the oldest goes when there are too many.
+        mutating func note(_ attempt: AttemptReport) {
+            guard ring.count == Limits.attemptsKept else { return ring.append(attempt) }
+            ring[oldest] = attempt
+            oldest = (oldest + 1) % ring.count
+        }
     }
 
     private let snapshot = Mutex(Snapshot())

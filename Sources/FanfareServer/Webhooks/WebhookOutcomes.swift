@@ -1,0 +1,167 @@
+import FanfareBase
+import FanfareDelivery
+import FanfareLog
+
+/// What an attempt came to, for whoever asks.
+struct Outcome {
+    /// The answer's status; nil when there was none.
+    var status: Int?
+    /// What went wrong; nil when nothing did.
+    var error: String?
+    /// The first bytes of the answer.
+    var answer: [UInt8] = []
+}
+
+/// Why a delivery was given up on, as the journal's number.
+enum DeadLetterKind: UInt8 {
+    /// Its attempts are used up.
+    case exhausted = 0
+    /// Retention removed the event first.
+    case expired = 1
+}
+
+/// Deciding what an attempt's outcome means and telling the journal and the API.
+extension WebhookDispatcher {
+    /// The attempt of a connection is over. Does nothing when it has none.
+    func finish(_ connection: EndpointConnection, _ outcome: WebhookOutcome, _ report: Outcome, _ shard: Shard) {
+        guard let delivery = connection.delivery else { return }
+        connection.delivery = nil
+        inFlight -= 1
+        let subscription = delivery.subscription
+        guard !subscription.isRemoved else { return }
+        let verdict = subscription.schedule.finished(
+            delivery.attempt.sequence, outcome, now: shard.time, random: shard.random.next())
+        markChanged(subscription)
+        markReady(subscription)
+        guard verdict.result != .notMade else { return }
+        note(verdict, of: subscription, report, shard)
+        tell(delivery, verdict, report, shard)
+    }
+
+    private func note(
+        _ verdict: WebhookVerdict, of subscription: WebhookSubscription, _ report: Outcome, _ shard: Shard
+    ) {
+        switch verdict.result {
+        case .delivered: shard.metrics.webhookDelivered.add(1)
+        case .notMade: break
+        case .retry(let retry):
+            shard.metrics.webhookFailed.add(1)
+            let entry = JournalRetry(
+                sequence: retry.sequence, attempts: UInt32(clamping: retry.attempt - 1), due: retry.due,
+                status: UInt16(clamping: report.status ?? 0), error: report.error ?? "")
+            entries.append(.retry(subscription.number, entry))
+        case .deadLetter:
+            shard.metrics.webhookFailed.add(1)
+            giveUp(
+                WebhookAttempt(sequence: verdict.sequence, number: verdict.attempt), of: subscription, .exhausted, report,
+                shard)
+        }
+        switch verdict.health {
+        case nil: break
+        case .failing(let since):
+            entries.append(.failing(subscription.number, since: since))
+            subscription.status.update { $0.state = "failing" }
+            shard.service.report("subscription \(subscription.definition.id): nothing but failures for long")
+        case .recovered:
+            entries.append(.failing(subscription.number, since: nil))
+            subscription.status.update { $0.state = "active" }
+        case .disabled(let reason): shard.disableSubscription(subscription.number, reason)
+        }
+    }
+
+    private func giveUp(
+        _ attempt: WebhookAttempt, of subscription: WebhookSubscription, _ kind: DeadLetterKind, _ report: Outcome,
+        _ shard: Shard
+    ) {
+        shard.metrics.webhookDeadLetters.add(1)
+        let letter = JournalDeadLetter(
+            sequence: attempt.sequence, kind: kind.rawValue, time: shard.time.wall,
+            attempts: UInt32(clamping: attempt.number), status: UInt16(clamping: report.status ?? 0),
+            error: report.error ?? "")
+        entries.append(.deadLetter(subscription.number, letter))
+        subscription.status.update { $0.deadLetters += 1 }
+    }
+
+    /// Gives up on retries whose event retention has removed.
+    func expire(_ subscription: WebhookSubscription, _ shard: Shard) {
+        guard subscription.schedule.retryCount > 0 else { return }
+        let first = shard.reader.firstRetained.rawValue
+        guard first > 1 else { return }
+        let expired = subscription.schedule.expire(through: SequenceNumber(first - 1))
+        if expired.isEmpty { return }
+        markChanged(subscription)
+        for attempt in expired {
+            giveUp(
+                WebhookAttempt(sequence: attempt.sequence, number: attempt.number - 1), of: subscription, .expired,
+                Outcome(error: "retention removed the event before it was delivered"), shard)
+        }
+    }
+
+    private func tell(_ delivery: Delivery, _ verdict: WebhookVerdict, _ report: Outcome, _ shard: Shard) {
+        var attempt = AttemptReport(
+            sequence: verdict.sequence, attempt: verdict.attempt, time: delivery.begun.wall,
+            milliseconds: Int(shard.time.monotonic.nanoseconds(since: delivery.begun.monotonic) / 1_000_000),
+            status: report.status, error: report.error, answer: report.answer, nextAttempt: nil)
+        if case .retry(let retry) = verdict.result { attempt.nextAttempt = retry.due }
+        delivery.subscription.status.update { status in
+            status.note(attempt)
+            if let error = report.error { status.lastError = error }
+        }
+    }
+
+    // MARK: The journal
+
+    /// Tells the journal what was decided since the last turn, and the API where each subscription stands. Before the
+    /// journal is flushed.
+    func settle(_ shard: Shard) {
+        if let registry = shard.registry { shard.service.isJournalFull = registry.journal.isFull }
+        for subscription in changed {
+            subscription.isChanged = false
+            if !subscription.isRemoved { settle(subscription) }
+        }
+        changed.removeAll(keepingCapacity: true)
+        guard !entries.isEmpty else { return }
+        shard.record(entries)
+        entries.removeAll(keepingCapacity: true)
+    }
+
+    /// Retries and dead letters are in `entries` already, so they precede the cursor that passes them.
+    private func settle(_ subscription: WebhookSubscription) {
+        ranges.removeAll(keepingCapacity: true)
+        let low = subscription.schedule.takeCursorChange(acknowledged: &ranges)
+        for range in ranges { entries.append(.acknowledged(subscription.number, range)) }
+        if let low { entries.append(.cursor(subscription.number, low)) }
+        subscription.status.update { status in
+            if let low { status.cursor = low }
+            status.inFlight = subscription.schedule.inFlightCount
+            status.retrying = subscription.schedule.retryCount
+        }
+    }
+}
+
+extension Shard {
+    /// Tells the journal, on shard 0, in this order.
+    func record(_ entries: [JournalEntry]) {
+        if let registry {
+            for entry in entries { registry.journal.record(entry) }
+            return
+        }
+        service.mail.send(.perform(ShardTask { $0.record(entries) }), to: 0, from: self)
+    }
+
+    /// Makes no more attempts for a subscription until it is enabled, and says so.
+    func disableSubscription(_ number: SubscriptionNumber, _ reason: WebhookDisabled) {
+        webhooks.disable(number, reason, self)
+    }
+}
+
+extension WebhookDispatcher {
+    /// Stops a subscription's attempts for `reason`, durably.
+    func disable(_ number: SubscriptionNumber, _ reason: WebhookDisabled, _ shard: Shard) {
+        guard let subscription = subscription(number) else { return }
+        subscription.schedule.disable(reason)
+        entries.append(.disable(number, reason: reason.word, time: shard.time.wall))
+        subscription.status.update { $0.state = "disabled" }
+        shard.service.report("subscription \(subscription.definition.id): disabled (\(reason.word))")
+    }
+}

@@ -1,0 +1,137 @@
+import FanfareBase
+import FanfareDelivery
+import FanfareEvent
+import FanfareLog
+
+/// One webhook subscription on the shard that delivers it: a durable cursor, its schedule, and where its requests go.
+///
+/// Invariant: it stands in the dispatcher's list of those to advance at most once (`isReady`), in the list of those to
+/// settle at most once (`isChanged`), and in its pool's queue at most once (`waitsForConnection`).
+final class WebhookSubscription {
+    /// Its place among the shard's subscriptions.
+    let slot: UInt32
+    /// Its number in the journal.
+    let number: SubscriptionNumber
+    /// What it is doing, for whoever asks.
+    var status: SubscriptionStatus
+    /// What it is.
+    var definition: SubscriptionDefinition
+    /// When and in which order its events are attempted.
+    var schedule: WebhookSchedule
+    /// Its part in the fan-out: where it stands, and its interests.
+    var member: MemberCursor
+    /// The topics it wants, for events read from the log.
+    var patterns: [TopicPattern] = []
+    /// The patterns' numbers in the shard's table, one for each use.
+    var interests: [InterestID] = []
+    /// Makes its requests; nil when `defect` says why.
+    var request: WebhookRequest?
+    /// Why nothing can be delivered, though the definition was accepted.
+    var defect: String?
+    /// The connections it uses.
+    var pool: EndpointPool
+
+    /// Events accepted earlier are passed over (`start` was a time).
+    var notBefore = WallTime(nanoseconds: 0)
+    /// What comes next is to be read from the log.
+    var readsLog = false
+    /// It waits for a block of the log.
+    var awaitsBlock = false
+    /// No attempt is begun before (the log could not be read).
+    var pausedUntil = MonotonicTime(nanoseconds: 0)
+    /// Connections whose event is being read from the log.
+    var fetching: [EndpointConnection] = []
+    /// It stands in the list of those to advance.
+    var isReady = false
+    /// It stands in the list of those to settle.
+    var isChanged = false
+    /// It stands in its pool's queue.
+    var waitsForConnection = false
+    /// It has been removed: nothing of it counts any more.
+    var isRemoved = false
+    /// The wheel's entry, and when it fires.
+    var timer: TimerID?
+    var timerAt = MonotonicTime(nanoseconds: .max)
+
+    /// A subscription in `slot`.
+    init(
+        slot: UInt32, _ installation: WebhookInstallation, schedule: WebhookSchedule, member: MemberCursor,
+        pool: EndpointPool
+    ) {
+        self.slot = slot
+        number = installation.number
+        status = installation.status
+        definition = installation.definition
+        self.schedule = schedule
+        self.member = member
+        self.pool = pool
+    }
+
+    /// Whether it wants this event: the rule for those read from the log.
+    func wants(_ record: EventRecord) -> Bool {
+        if record.time < notBefore { return false }
+        let topic = unsafe record.topic.bindMemory(to: UInt8.self).span
+        for pattern in patterns where pattern.matches(topic) { return true }
+        return false
+    }
+}
+
+extension WebhookScheduleOptions {
+    /// What a definition says about when to deliver.
+    init(_ webhook: SubscriptionDefinition.Webhook, disableAfterMilliseconds: Int) {
+        self.init()
+        retry = RetryPolicy(
+            delays: webhook.retry.delaysMilliseconds.map { $0 * 1_000_000 }, jitter: webhook.retry.jitter)
+        order = webhook.order == .all ? .all : .none
+        concurrency = webhook.concurrency
+        rateLimit = webhook.rateLimit.map { RateLimit(perSecond: $0.perSecond, burst: $0.burst) }
+        disableAfterNanoseconds = UInt64(disableAfterMilliseconds) * 1_000_000
+    }
+}
+
+extension WebhookRequest {
+    /// The requests of a definition.
+    init(_ webhook: SubscriptionDefinition.Webhook) throws {
+        let secrets = try webhook.signingSecrets.map { secret throws(WebhookSecretError) in try WebhookSecret(secret.text) }
+        let mode: WebhookContentMode =
+            switch webhook.contentMode {
+            case .structured: .structured
+            case .binary: .binary
+            case .data: .data
+            }
+        try self.init(
+            Options(
+                target: webhook.url.target, host: webhook.url.authority, version: Limits.version, contentMode: mode,
+                headers: webhook.headers.map { (name: $0.name, value: $0.value.text) }),
+            signer: WebhookSigner(secrets))
+    }
+}
+
+extension WebhookHealth {
+    /// What the journal knows: it is told when an endpoint has been announced as failing.
+    init(failingSince: WallTime?) {
+        self.init()
+        self.failingSince = failingSince
+        isAnnounced = failingSince != nil
+    }
+}
+
+extension WebhookDisabled {
+    /// The word in the journal.
+    var word: String {
+        switch self {
+        case .gone: "gone"
+        case .failing: "failing"
+        case .requested: "requested"
+        }
+    }
+
+    /// What the journal's word means.
+    init(word: String) {
+        switch word {
+        case "gone": self = .gone
+        case "failing": self = .failing
+        default: self = .requested
+        }
+    }
+}
