@@ -7,6 +7,7 @@ struct Fanfare: ParsableCommand {
         commandName: "fanfare",
         abstract: "A notification service: one log, many cursors.",
         subcommands: [
-            Serve.self, Check.self, Publish.self, Subscribe.self, LogCommands.self, Schema.self,
+            Serve.self, Check.self, Publish.self, Subscribe.self, Receive.self, Status.self, Subscriptions.self,
+            LogCommands.self, Schema.self, Bench.self,
         ])
 }

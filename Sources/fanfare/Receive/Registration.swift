@@ -1,0 +1,49 @@
+import FanfareBase
+import FanfareLoad
+import FanfareServer
+
+/// A receiver's own subscription at the service: made when it starts, removed when it ends.
+struct Registration {
+    /// The subscription's id.
+    let id: String
+    private let loop: ClientLoop
+    private let target: ClientTarget
+    private let topics: [String]
+    private let url: String
+
+    init(_ loop: ClientLoop, _ target: ClientTarget, topics: [String], url: String) {
+        id = "receive-\(PublishRequests.identifier().prefix(8))"
+        self.loop = loop
+        self.target = target
+        self.topics = topics
+        self.url = url
+    }
+
+    /// Makes the subscription and gives the secret that was made for it.
+    func register() throws(CommandFailure) -> String {
+        let definition = JSONOutput.object([
+            .init("topics", .array(topics.map { .string($0) })),
+            .init("webhook", .object([.init("url", .string(url))])),
+        ])
+        let answer = try SimpleRequest(loop, target).send("PUT", path, body: definition.line)
+        let document: JSONDocument
+        do throws(JSONSyntaxError) { document = try JSONDocument(answer.body) } catch {
+            throw .unavailable("\(target.url): the answer is not JSON: \(error)")
+        }
+        guard let secret = document.root.object?["signing_secret"]?.string else {
+            throw .unavailable("\(target.url): the answer holds no signing secret")
+        }
+        return secret
+    }
+
+    /// Removes the subscription; a service that is not there is told to the person, who can do it later.
+    func remove() {
+        do throws(CommandFailure) {
+            _ = try SimpleRequest(loop, target).send("DELETE", path)
+        } catch {
+            Terminal.error("fanfare: the subscription \(id) could not be removed: \(error.message)")
+        }
+    }
+
+    private var path: String { "/v1/subscriptions/\(id)" }
+}
