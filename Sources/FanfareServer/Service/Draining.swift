@@ -15,6 +15,7 @@ extension Shard {
         guard draining == nil else { return }
         let milliseconds = service.configuration.drainMilliseconds
         draining = Draining(deadline: time.monotonic.advanced(byMilliseconds: milliseconds))
+        _ = timers.insert(deadline: time.monotonic.advanced(byMilliseconds: milliseconds), key: .drain)
         stopAccepting()
         connections.forEach { _, connection in
             guard connection.handler is SocketHandler else { return connection.handler?.deadlinePassed(on: connection, shard: self) ?? () }
@@ -44,6 +45,6 @@ extension Shard {
         // What others recorded last is still in their mail.
         guard draining.isDone, let logOwner, service.othersHaveDrained, !service.mail.hasMail(for: number) else { return }
         logOwner.stop()
-        if logOwner.isStopped, registry?.journal.isSettled ?? true { service.state = .stopped }
+        if logOwner.isStopped, registry?.journal.isSettled ?? true { service.stop() }
     }
 }

@@ -86,7 +86,10 @@ package final class ServiceContext: Sendable {
     }
 
     /// A shard has nothing left to send away.
-    func shardHasDrained() { shardsDrained.wrappingAdd(1, ordering: .acquiringAndReleasing) }
+    func shardHasDrained() {
+        shardsDrained.wrappingAdd(1, ordering: .acquiringAndReleasing)
+        inboxes[0].post(ShardTask { _ in })
+    }
     /// Whether all shards but the log's owner have nothing left to send away.
     var othersHaveDrained: Bool { shardsDrained.load(ordering: .acquiring) >= shardCount - 1 }
 
@@ -101,7 +104,7 @@ package final class ServiceContext: Sendable {
         }
         if isFirst {
             report("stopping: the disk failed under the log: \(failure)")
-            state = .stopped
+            stop()
         }
     }
 
@@ -118,6 +121,12 @@ package final class ServiceContext: Sendable {
     var isJournalFull: Bool {
         get { journalFullValue.load(ordering: .relaxed) }
         set { journalFullValue.store(newValue, ordering: .relaxed) }
+    }
+
+    /// Everything is over: the threads end, also those that sleep.
+    func stop() {
+        state = .stopped
+        for inbox in inboxes { inbox.post(ShardTask { _ in }) }
     }
 
     /// Tells the operator.

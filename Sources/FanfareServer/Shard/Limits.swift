@@ -104,6 +104,8 @@ enum Limits {
     static let quietCursorMilliseconds = 30_000
     /// Milliseconds a subscription waits after the log could not be read for it.
     static let damagedLogPauseMilliseconds = 10_000
+    /// Milliseconds until it is looked again whether a full journal can take more.
+    static let journalFullPauseMilliseconds = 20
     /// Names the resolver remembers. At it the expired ones go, else the one that expires first.
     static let resolvedNamesMax = 10_000
     /// Seconds an address is used at least, however short its TTL: a lookup per connection would help nobody.

@@ -22,6 +22,8 @@ package final class Shard {
         case endpoint(slot: UInt32, generation: UInt32)
         /// The log's or the journal's own deadline.
         case log
+        /// Whoever is still here while draining is cut off: `proceedWithDrain` looks.
+        case drain
     }
 
     /// Which of the service's shards; 0 owns the log.
@@ -169,6 +171,7 @@ package final class Shard {
             case .webhook(let slot): webhooks.timerFired(slot: slot, self)
             case .endpoint(let slot, let generation): webhooks.openingTimedOut(slot, generation, self)
             case .log: logOwner?.timerFired(self)
+            case .drain: break
             }
         }
     }

@@ -15,6 +15,8 @@ final class WebhookDispatcher {
     static let memberBit: UInt32 = 1 << 31
     /// The timer key of looking at quiet subscriptions.
     static let quietSlot: UInt32 = .max
+    /// The timer key of looking whether the journal can take more.
+    static let heldSlot: UInt32 = .max - 1
 
     var subscriptions: [WebhookSubscription?] = []
     private var freeSlots: [UInt32] = []
@@ -44,11 +46,14 @@ final class WebhookDispatcher {
     /// Where quiet subscriptions have been moved to.
     var quietHead = SequenceNumber.zero
     var quietTimer: TimerID?
+    /// No attempts are begun at present.
+    var isHeld = false
+    var heldTimer: TimerID?
 
     /// Nothing is in flight.
     var isIdle: Bool { inFlight == 0 && changed.isEmpty && entries.isEmpty }
     /// The next turn is to come at once.
-    var hasWork: Bool { !changed.isEmpty || !toAdvance.isEmpty || !ready.isEmpty || !entries.isEmpty }
+    var hasWork: Bool { !changed.isEmpty || !(toAdvance.isEmpty || isHeld) || !ready.isEmpty || !entries.isEmpty }
 
     // MARK: Subscriptions
 

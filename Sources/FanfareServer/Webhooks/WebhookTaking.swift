@@ -26,6 +26,7 @@ extension WebhookDispatcher {
             for connection in connections { fetch(for: connection, shard) }
         }
         scheduleQuietLook(shard)
+        hold(shard)
         guard mayBegin(shard) else { return }
         var rounds = toAdvance.count
         while rounds > 0, budget > 0, let slot = toAdvance.popFirst() {
@@ -45,6 +46,7 @@ extension WebhookDispatcher {
     /// A subscription's retry is due, or its endpoint may be asked again.
     func timerFired(slot: UInt32, _ shard: Shard) {
         if slot == Self.quietSlot { return lookAtQuietOnes(shard) }
+        if slot == Self.heldSlot { return heldTimer = nil }
         guard let subscription = subscription(inSlot: slot) else { return }
         subscription.timer = nil
         subscription.timerAt = MonotonicTime(nanoseconds: .max)
@@ -68,6 +70,14 @@ extension WebhookDispatcher {
     /// Whether attempts may be begun at all.
     private func mayBegin(_ shard: Shard) -> Bool {
         shard.draining == nil && !shard.service.isJournalFull && shard.arena.unusedCapacity >= Limits.arenaRoomPerVisit
+    }
+
+    /// Begins nothing while the service drains or the journal is full, and looks again in a while.
+    private func hold(_ shard: Shard) {
+        isHeld = shard.draining != nil || shard.service.isJournalFull
+        guard isHeld, shard.draining == nil, !toAdvance.isEmpty, heldTimer == nil else { return }
+        let deadline = shard.time.monotonic.advanced(byMilliseconds: Limits.journalFullPauseMilliseconds)
+        heldTimer = shard.timers.insert(deadline: deadline, key: .webhook(slot: Self.heldSlot))
     }
 
     /// Begins what may be begun now, a visit's share at most.
