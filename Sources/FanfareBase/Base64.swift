@@ -1,20 +1,20 @@
 /// Base64 with the standard alphabet and padding (RFC 4648, section 4), strictly: no line breaks, no other alphabet, no
 /// missing padding, no bits set in what padding leaves over.
-package enum Base64 {
+public enum Base64 {
     private static let alphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
     /// Characters that `count` bytes become.
-    @inlinable package static func encodedBytes(for count: Int) -> Int { (count + 2) / 3 * 4 }
+    @inlinable public static func encodedBytes(for count: Int) -> Int { (count + 2) / 3 * 4 }
 
     /// The text of `bytes`.
-    package static func encode(_ bytes: some Collection<UInt8>) -> [UInt8] {
+    public static func encode(_ bytes: some Collection<UInt8>) -> [UInt8] {
         var output: [UInt8] = []
         append(bytes, to: &output)
         return output
     }
 
     /// Appends the text of `bytes` to `output`.
-    package static func append(_ bytes: some Collection<UInt8>, to output: inout [UInt8]) {
+    public static func append(_ bytes: some Collection<UInt8>, to output: inout [UInt8]) {
         output.reserveCapacity(output.count + encodedBytes(for: bytes.count))
         var group: UInt32 = 0
         var held = 0
@@ -40,7 +40,7 @@ package enum Base64 {
     }
 
     /// The bytes that `text` stands for; nil when it is not strictly base64.
-    package static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
+    public static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
         guard text.count % 4 == 0 else { return nil }
         var output: [UInt8] = []
         output.reserveCapacity(text.count / 4 * 3)
@@ -71,7 +71,7 @@ package enum Base64 {
     }
 
     /// The six bits of one character of the alphabet.
-    @inlinable package static func value(of character: UInt8) -> UInt8? {
+    @inlinable public static func value(of character: UInt8) -> UInt8? {
         switch character {
         case UInt8(ascii: "A")...UInt8(ascii: "Z"): character - UInt8(ascii: "A")
         case UInt8(ascii: "a")...UInt8(ascii: "z"): character - UInt8(ascii: "a") + 26

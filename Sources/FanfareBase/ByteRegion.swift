@@ -4,16 +4,16 @@
 /// the owner keeps it while an operation points into it.
 ///
 /// Invariant: 0 ≤ `count` ≤ `capacity`.
-@safe package final class ByteRegion {
+@safe public final class ByteRegion {
     /// Where it begins, aligned to `alignment`.
-    package let start: UnsafeMutableRawPointer
+    public let start: UnsafeMutableRawPointer
     /// Bytes it can hold.
-    package let capacity: Int
+    public let capacity: Int
     /// Unchecked: single instructions of the one thread that owns the region; no access spans another.
     @exclusivity(unchecked) @usableFromInline var used = 0
 
     /// An empty region of `capacity` bytes whose start is a multiple of `alignment`.
-    package init(capacity: Int, alignment: Int = 64) {
+    public init(capacity: Int, alignment: Int = 64) {
         invariant(capacity > 0, "a region holds something")
         self.capacity = capacity
         // Safe: freed in deinit; every access below stays within capacity.
@@ -23,15 +23,15 @@
     deinit { unsafe start.deallocate() }
 
     /// Bytes in use.
-    @inlinable package var count: Int { unsafe used }
+    @inlinable public var count: Int { unsafe used }
     /// Bytes still free.
-    @inlinable package var unusedCapacity: Int { capacity - count }
+    @inlinable public var unusedCapacity: Int { capacity - count }
 
     /// What is in use, valid until `reset`.
-    @inlinable package var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: start, count: count) }
+    @inlinable public var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: start, count: count) }
 
     /// Copies `bytes` behind what is there; returns where they are now, or nil, and nothing changes, when they don't fit.
-    @inlinable package func append(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawPointer? {
+    @inlinable public func append(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawPointer? {
         guard bytes.count <= unusedCapacity else { return nil }
         let target = unsafe start + count
         if let source = bytes.baseAddress { unsafe target.copyMemory(from: source, byteCount: bytes.count) }
@@ -40,27 +40,27 @@
     }
 
     /// Copies `bytes` behind what is there, like its unsafe sibling.
-    @inlinable package func append(_ bytes: RawSpan) -> UnsafeRawPointer? {
+    @inlinable public func append(_ bytes: RawSpan) -> UnsafeRawPointer? {
         unsafe bytes.withUnsafeBytes { bytes in unsafe append(bytes) }
     }
 
     /// The free rest, to be written from its front and then kept by `commit`.
-    @inlinable package var unused: UnsafeMutableRawBufferPointer {
+    @inlinable public var unused: UnsafeMutableRawBufferPointer {
         unsafe UnsafeMutableRawBufferPointer(start: start + count, count: unusedCapacity)
     }
 
     /// Keeps the first `bytes` bytes of `unused`.
-    @inlinable package func commit(_ bytes: Int) {
+    @inlinable public func commit(_ bytes: Int) {
         invariant(bytes >= 0 && bytes <= unusedCapacity, "what is committed was reserved")
         unsafe used += bytes
     }
 
     /// Forgets everything from `count` on: takes back what was appended since it had this value.
-    @inlinable package func truncate(to count: Int) {
+    @inlinable public func truncate(to count: Int) {
         invariant(count >= 0 && count <= self.count, "a region is cut, not extended")
         unsafe used = count
     }
 
     /// Forgets everything; nothing in flight may point here.
-    @inlinable package func reset() { unsafe used = 0 }
+    @inlinable public func reset() { unsafe used = 0 }
 }

@@ -18,20 +18,20 @@
 /// sequence, time and position in place; nothing else ever changes.
 ///
 /// A view: it borrows memory that its holder keeps alive and has validated (`isValid`) when it came from a disk.
-@safe package struct EventRecord {
+@safe public struct EventRecord {
     /// Bytes before the attribute table.
-    package static let headerBytes = 64
+    public static let headerBytes = 64
     /// Bytes of one entry of the attribute table.
-    package static let attributeEntryBytes = 16
+    public static let attributeEntryBytes = 16
     /// How every canonical event begins; the position's text follows.
-    package static let canonicalPrefix: StaticString = "{\"fanfareposition\":\""
+    public static let canonicalPrefix: StaticString = "{\"fanfareposition\":\""
     /// Bytes of `canonicalPrefix`: the offset of the position's text in the canonical event.
-    package static let positionOffset = 20
+    public static let positionOffset = 20
     /// Where the publisher's members begin in the canonical event: after the position, its quote and the comma.
-    package static let membersOffset = positionOffset + Position.textBytes + 2
+    public static let membersOffset = positionOffset + Position.textBytes + 2
 
     /// What the event carries as data.
-    package enum DataKind: UInt8, Sendable {
+    public enum DataKind: UInt8, Sendable {
         /// Neither `data` nor `data_base64`.
         case none = 0
         /// `data`: the range is the JSON value as published.
@@ -41,9 +41,9 @@
     }
 
     /// One line of the attribute table; offsets are in the canonical event.
-    package struct Attribute: Sendable {
+    public struct Attribute: Sendable {
         /// How the value is spelt.
-        package enum Kind: UInt8, Sendable {
+        public enum Kind: UInt8, Sendable {
             /// The range is the text between the quotes.
             case string = 0
             /// The range is the digits.
@@ -53,20 +53,20 @@
         }
 
         /// Where the name's first letter is.
-        package var nameOffset: UInt32
+        public var nameOffset: UInt32
         /// Where the value's first character is (after the quote of a string).
-        package var valueOffset: UInt32
+        public var valueOffset: UInt32
         /// Length of the value without quotes.
-        package var valueBytes: UInt32
+        public var valueBytes: UInt32
         /// Length of the name.
-        package var nameBytes: UInt8
+        public var nameBytes: UInt8
         /// How the value is spelt.
-        package var kind: Kind
+        public var kind: Kind
         /// The value is a string that holds backslash escapes.
-        package var hasEscapes: Bool
+        public var hasEscapes: Bool
 
         /// A line of the table.
-        package init(
+        public init(
             nameOffset: UInt32, nameBytes: UInt8, valueOffset: UInt32, valueBytes: UInt32, kind: Kind, hasEscapes: Bool
         ) {
             self.nameOffset = nameOffset
@@ -79,59 +79,59 @@
     }
 
     /// The record's bytes, padding included.
-    package let bytes: UnsafeRawBufferPointer
+    public let bytes: UnsafeRawBufferPointer
 
     /// The record that begins at `start`, whose header has been validated or written by this process.
-    @inlinable package init(at start: UnsafeRawPointer) {
+    @inlinable public init(at start: UnsafeRawPointer) {
         let count = Int(unsafe start.loadUnaligned(as: UInt32.self))
         unsafe bytes = UnsafeRawBufferPointer(start: start, count: count)
     }
 
     /// The number the sequencer gave.
-    @inlinable package var sequence: SequenceNumber { SequenceNumber(load(8, UInt64.self)) }
+    @inlinable public var sequence: SequenceNumber { SequenceNumber(load(8, UInt64.self)) }
     /// When the sequencer accepted it.
-    @inlinable package var time: WallTime { WallTime(nanoseconds: load(16, UInt64.self)) }
+    @inlinable public var time: WallTime { WallTime(nanoseconds: load(16, UInt64.self)) }
     /// The keyed hash of topic, source and id.
-    @inlinable package var deduplicationKey: DeduplicationKey {
+    @inlinable public var deduplicationKey: DeduplicationKey {
         DeduplicationKey(low: load(24, UInt64.self), high: load(32, UInt64.self))
     }
     /// The event's schema version; 0 when it has none.
-    @inlinable package var schemaVersion: UInt32 { load(40, UInt32.self) }
+    @inlinable public var schemaVersion: UInt32 { load(40, UInt32.self) }
     /// Lines in the attribute table.
-    @inlinable package var attributeCount: Int { Int(load(4, UInt16.self)) }
+    @inlinable public var attributeCount: Int { Int(load(4, UInt16.self)) }
     /// What `data` holds.
-    @inlinable package var dataKind: DataKind { DataKind(rawValue: load(6, UInt8.self)) ?? .none }
+    @inlinable public var dataKind: DataKind { DataKind(rawValue: load(6, UInt8.self)) ?? .none }
 
     /// The topic's text.
-    @inlinable package var topic: UnsafeRawBufferPointer { unsafe slice(topicOffset, topicBytes) }
+    @inlinable public var topic: UnsafeRawBufferPointer { unsafe slice(topicOffset, topicBytes) }
     /// The publish request's `traceparent` header; empty when there was none.
-    @inlinable package var traceParent: UnsafeRawBufferPointer {
+    @inlinable public var traceParent: UnsafeRawBufferPointer {
         unsafe slice(topicOffset + topicBytes, Int(load(58, UInt16.self)))
     }
     /// The publish request's `tracestate` header.
-    @inlinable package var traceState: UnsafeRawBufferPointer {
+    @inlinable public var traceState: UnsafeRawBufferPointer {
         unsafe slice(topicOffset + topicBytes + Int(load(58, UInt16.self)), Int(load(60, UInt16.self)))
     }
     /// The publish request's `baggage` header.
-    @inlinable package var baggage: UnsafeRawBufferPointer {
+    @inlinable public var baggage: UnsafeRawBufferPointer {
         unsafe slice(canonicalOffset - Int(load(62, UInt16.self)), Int(load(62, UInt16.self)))
     }
     /// The canonical event, position included: what sockets and the API deliver.
-    @inlinable package var canonical: UnsafeRawBufferPointer {
+    @inlinable public var canonical: UnsafeRawBufferPointer {
         unsafe slice(canonicalOffset, Int(load(44, UInt32.self)))
     }
     /// The members after the position, up to and including the closing brace: with `{` before it, the event as webhooks
     /// get it.
-    @inlinable package var members: UnsafeRawBufferPointer {
+    @inlinable public var members: UnsafeRawBufferPointer {
         unsafe slice(canonicalOffset + Self.membersOffset, Int(load(44, UInt32.self)) - Self.membersOffset)
     }
     /// The data as `dataKind` says; empty when there is none.
-    @inlinable package var data: UnsafeRawBufferPointer {
+    @inlinable public var data: UnsafeRawBufferPointer {
         unsafe slice(canonicalOffset + Int(load(48, UInt32.self)), Int(load(52, UInt32.self)))
     }
 
     /// Line `index` of the attribute table.
-    @inlinable package func attribute(_ index: Int) -> Attribute {
+    @inlinable public func attribute(_ index: Int) -> Attribute {
         let offset = Self.headerBytes + index * Self.attributeEntryBytes
         return Attribute(
             nameOffset: load(offset, UInt32.self), nameBytes: load(offset + 12, UInt8.self),
@@ -141,17 +141,17 @@
     }
 
     /// The name of an attribute of this record.
-    @inlinable package func name(of attribute: Attribute) -> UnsafeRawBufferPointer {
+    @inlinable public func name(of attribute: Attribute) -> UnsafeRawBufferPointer {
         unsafe slice(canonicalOffset + Int(attribute.nameOffset), Int(attribute.nameBytes))
     }
 
     /// The value of an attribute of this record, as spelt in JSON, without quotes.
-    @inlinable package func value(of attribute: Attribute) -> UnsafeRawBufferPointer {
+    @inlinable public func value(of attribute: Attribute) -> UnsafeRawBufferPointer {
         unsafe slice(canonicalOffset + Int(attribute.valueOffset), Int(attribute.valueBytes))
     }
 
     /// The attribute called `name`, or nil.
-    package func attribute(named name: StaticString) -> Attribute? {
+    public func attribute(named name: StaticString) -> Attribute? {
         for index in 0..<attributeCount {
             let candidate = attribute(index)
             let bytes = unsafe self.name(of: candidate)
@@ -164,7 +164,7 @@
 
     /// Whether the record's own lengths agree with each other and with `limit`, the bytes available from `start`: what a
     /// reader checks before it makes a view of bytes from a disk.
-    package static func isValid(at start: UnsafeRawPointer, limit: Int) -> Bool {
+    public static func isValid(at start: UnsafeRawPointer, limit: Int) -> Bool {
         guard limit >= headerBytes else { return false }
         let count = Int(unsafe start.loadUnaligned(as: UInt32.self))
         guard count >= headerBytes, count <= limit, count % 8 == 0 else { return false }
@@ -200,14 +200,14 @@
 }
 
 /// A keyed 128-bit hash of an event's topic, source and id: equal for equal events, unforgeable without the log's key.
-package struct DeduplicationKey: Hashable, Sendable {
+public struct DeduplicationKey: Hashable, Sendable {
     /// The lower 64 bits.
-    package var low: UInt64
+    public var low: UInt64
     /// The upper 64 bits.
-    package var high: UInt64
+    public var high: UInt64
 
     /// The key with these halves.
-    @inlinable package init(low: UInt64, high: UInt64) {
+    @inlinable public init(low: UInt64, high: UInt64) {
         self.low = low
         self.high = high
     }

@@ -5,9 +5,9 @@
 /// front only when at least as much was removed since, or when the limit leaves no other room.
 ///
 /// Invariant: `head` ≤ `tail` ≤ the memory's size ≤ `limit`, and there is no memory when `head` = `tail` after a removal.
-@safe package struct GrowingBytes: ~Copyable {
+@safe public struct GrowingBytes: ~Copyable {
     /// The first allocation: one small frame or request.
-    @inlinable package static var firstCapacityBytes: Int { 512 }
+    @inlinable public static var firstCapacityBytes: Int { 512 }
 
     @usableFromInline var start: UnsafeMutableRawPointer?
     @usableFromInline var head: Int32 = 0
@@ -18,7 +18,7 @@
     /// Holds nothing yet, and never more than `limit` bytes.
     ///
     /// - Precondition: `limit` is positive and below 2 GiB.
-    @inlinable package init(limit: Int) {
+    @inlinable public init(limit: Int) {
         invariant(limit > 0 && limit <= Int(Int32.max), "a connection's bytes are counted by 31 bits")
         limitBytes = Int32(limit)
     }
@@ -26,30 +26,30 @@
     deinit { unsafe start?.deallocate() }
 
     /// Bytes waiting.
-    @inlinable package var count: Int { Int(tail - head) }
+    @inlinable public var count: Int { Int(tail - head) }
     /// Nothing waits, and no memory is held.
-    @inlinable package var isEmpty: Bool { head == tail }
+    @inlinable public var isEmpty: Bool { head == tail }
     /// The most bytes that may wait.
-    @inlinable package var limit: Int { Int(limitBytes) }
+    @inlinable public var limit: Int { Int(limitBytes) }
     /// Bytes of heap memory held.
-    @inlinable package var capacity: Int { Int(size) }
+    @inlinable public var capacity: Int { Int(size) }
 
     /// The bytes waiting, valid until the next change.
-    @inlinable package var bytes: UnsafeRawBufferPointer {
+    @inlinable public var bytes: UnsafeRawBufferPointer {
         // Safe: head ≤ tail ≤ size.
         guard let start = unsafe start else { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
         return unsafe UnsafeRawBufferPointer(start: start + Int(head), count: count)
     }
 
     /// Calls `body` with the bytes waiting.
-    @inlinable package func withBytes<Result, Failure: Error>(
+    @inlinable public func withBytes<Result, Failure: Error>(
         _ body: (RawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try body(unsafe bytes.bytes)
     }
 
     /// Puts `bytes` behind the others; false, and nothing changes, when that would pass the limit.
-    @inlinable package mutating func append(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    @inlinable public mutating func append(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard let source = bytes.baseAddress, bytes.count > 0 else { return true }
         guard let target = unsafe reserve(bytes.count) else { return false }
         unsafe target.copyMemory(from: source, byteCount: bytes.count)
@@ -58,12 +58,12 @@
     }
 
     /// Puts `bytes` behind the others, like its unsafe sibling.
-    @inlinable package mutating func append(_ bytes: RawSpan) -> Bool {
+    @inlinable public mutating func append(_ bytes: RawSpan) -> Bool {
         unsafe bytes.withUnsafeBytes { bytes in unsafe append(bytes) }
     }
 
     /// Room for `bytes` more, to be filled and then kept by `commit`; nil when that would pass the limit.
-    @inlinable package mutating func reserve(_ bytes: Int) -> UnsafeMutableRawPointer? {
+    @inlinable public mutating func reserve(_ bytes: Int) -> UnsafeMutableRawPointer? {
         guard bytes >= 0, bytes <= limit - count else { return nil }
         if unsafe start == nil || bytes > Int(size - tail) { makeRoom(bytes) }
         // Safe: makeRoom left at least `bytes` behind tail.
@@ -71,20 +71,20 @@
     }
 
     /// Keeps the first `bytes` bytes of what `reserve` gave.
-    @inlinable package mutating func commit(_ bytes: Int) {
+    @inlinable public mutating func commit(_ bytes: Int) {
         invariant(bytes >= 0 && bytes <= Int(size - tail), "what is committed was reserved")
         tail += Int32(truncatingIfNeeded: bytes)
     }
 
     /// Takes `bytes` bytes off the front; the last one frees the memory.
-    @inlinable package mutating func removeFirst(_ bytes: Int) {
+    @inlinable public mutating func removeFirst(_ bytes: Int) {
         invariant(bytes >= 0 && bytes <= count, "what is removed was there")
         head += Int32(truncatingIfNeeded: bytes)
         if head == tail { removeAll() }
     }
 
     /// Forgets everything and frees the memory.
-    @inlinable package mutating func removeAll() {
+    @inlinable public mutating func removeAll() {
         unsafe start?.deallocate()
         unsafe start = nil
         head = 0

@@ -2,7 +2,7 @@
 ///
 /// What the world does (input, peers, disks) is never an invariant: it is a typed error.
 @inlinable @inline(__always)
-package func invariant(
+public func invariant(
     _ condition: @autoclosure () -> Bool, _ sentence: @autoclosure () -> String,
     file: StaticString = #fileID, line: UInt = #line
 ) {
@@ -11,6 +11,6 @@ package func invariant(
 
 /// Stops the process where a value that must be there is not: the `else` of a guard, told as `invariant` would.
 @inline(never) @usableFromInline
-package func invariantFailure(_ sentence: String, file: StaticString = #fileID, line: UInt = #line) -> Never {
+public func invariantFailure(_ sentence: String, file: StaticString = #fileID, line: UInt = #line) -> Never {
     fatalError("invariant broken: \(sentence)", file: file, line: line)
 }

@@ -1,13 +1,13 @@
 /// A path into a JSON text (RFC 6901): "" is the whole, "/topics/0" the first element of the member `topics`.
-package struct JSONPointer: Hashable, Sendable, CustomStringConvertible {
+public struct JSONPointer: Hashable, Sendable, CustomStringConvertible {
     /// The pointer as text, `~` and `/` in names escaped.
-    package private(set) var text: String
+    public private(set) var text: String
 
     /// The whole text.
-    package static var root: Self { Self(text: "") }
+    public static var root: Self { Self(text: "") }
 
     /// The member `name` of the object here.
-    package func appending(_ name: String) -> Self {
+    public func appending(_ name: String) -> Self {
         var escaped = text + "/"
         for scalar in name.unicodeScalars {
             switch scalar {
@@ -20,7 +20,7 @@ package struct JSONPointer: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The element `index` of the array here.
-    package func appending(_ index: Int) -> Self { Self(text: "\(text)/\(index)") }
+    public func appending(_ index: Int) -> Self { Self(text: "\(text)/\(index)") }
 
-    package var description: String { text }
+    public var description: String { text }
 }

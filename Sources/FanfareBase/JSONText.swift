@@ -1,13 +1,13 @@
 extension [UInt8] {
     /// Appends `text` as a JSON string with its quotes. Escapes what RFC 8259 requires, so the result has no line breaks.
-    package mutating func appendJSONString(_ text: some StringProtocol) {
+    public mutating func appendJSONString(_ text: some StringProtocol) {
         append(UInt8(ascii: "\""))
         for byte in text.utf8 { appendJSONEscaped(byte) }
         append(UInt8(ascii: "\""))
     }
 
     /// Appends one byte of UTF-8 as it stands inside a JSON string.
-    package mutating func appendJSONEscaped(_ byte: UInt8) {
+    public mutating func appendJSONEscaped(_ byte: UInt8) {
         switch byte {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"):
             append(UInt8(ascii: "\\"))

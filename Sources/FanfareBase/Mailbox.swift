@@ -7,11 +7,11 @@ import Synchronization
 ///
 /// Invariant: `head` ≤ `tail` ≤ `head` + `capacity`; places `head..<tail` hold messages. Each index has a cache line pair of
 /// its own, and each side keeps a copy of the other's index, so an uncontended push touches no shared line.
-@safe package final class Mailbox<Message: Sendable>: @unchecked Sendable {
+@safe public final class Mailbox<Message: Sendable>: @unchecked Sendable {
     @usableFromInline let slots: UnsafeMutablePointer<Message>
     @usableFromInline let mask: Int
     /// The most messages that wait.
-    package let capacity: Int
+    public let capacity: Int
 
     @usableFromInline let beforeProducer = InlineArray<16, Int>(repeating: 0)
     /// Messages ever pushed. Written by the producer.
@@ -26,7 +26,7 @@ import Synchronization
     @usableFromInline let afterConsumer = InlineArray<16, Int>(repeating: 0)
 
     /// An empty mailbox for `capacity` messages, rounded up to a power of two.
-    package init(capacity: Int) {
+    public init(capacity: Int) {
         invariant(capacity > 0 && capacity <= 1 << 24, "a mailbox holds between 1 and 2^24 messages")
         let rounded = 1 << (Int.bitWidth - (capacity - 1).leadingZeroBitCount)
         self.capacity = rounded
@@ -46,7 +46,7 @@ import Synchronization
     }
 
     /// Puts `message` behind the others; false, and nothing changes, when `capacity` messages wait. Producer only.
-    @inlinable package func push(_ message: Message) -> Bool {
+    @inlinable public func push(_ message: Message) -> Bool {
         let tail = self.tail.load(ordering: .relaxed)
         if unsafe tail - headSeen == capacity {
             unsafe headSeen = head.load(ordering: .acquiring)
@@ -59,7 +59,7 @@ import Synchronization
     }
 
     /// Takes the oldest message; nil when there is none. Consumer only.
-    @inlinable package func pop() -> Message? {
+    @inlinable public func pop() -> Message? {
         let head = self.head.load(ordering: .relaxed)
         if unsafe head == tailSeen {
             unsafe tailSeen = tail.load(ordering: .acquiring)
@@ -72,7 +72,7 @@ import Synchronization
     }
 
     /// Whether a message waits, by the newest state. Consumer only: what it asks between `prepareToSleep` and sleeping.
-    @inlinable package var isEmpty: Bool {
+    @inlinable public var isEmpty: Bool {
         head.load(ordering: .relaxed) == tail.load(ordering: .acquiring)
     }
 }
@@ -83,25 +83,25 @@ import Synchronization
 /// `awake` afterwards (also when it decided not to sleep). A producer pushes, then asks `needsWake` and wakes on true. The
 /// two fences order "flag up, then look" against "push, then look at the flag": one of them sees the other, so no wake is
 /// lost. Of several producers one gets true, so a sleep costs at most one wake.
-package final class WakeFlag: Sendable {
+public final class WakeFlag: Sendable {
     @usableFromInline let asleep = Atomic<Bool>(false)
 
     /// The flag of a thread that is awake.
-    package init() {}
+    public init() {}
 
     /// Raises the flag: from here on producers wake this thread. Consumer only; look at the mailboxes after it.
-    @inlinable package func prepareToSleep() {
+    @inlinable public func prepareToSleep() {
         asleep.store(true, ordering: .relaxed)
         atomicMemoryFence(ordering: .sequentiallyConsistent)
     }
 
     /// Lowers the flag. Consumer only.
-    @inlinable package func awake() {
+    @inlinable public func awake() {
         asleep.store(false, ordering: .relaxed)
     }
 
     /// Whether the caller, who has just pushed, must wake the consumer.
-    @inlinable package func needsWake() -> Bool {
+    @inlinable public func needsWake() -> Bool {
         atomicMemoryFence(ordering: .sequentiallyConsistent)
         guard asleep.load(ordering: .relaxed) else { return false }
         return asleep.exchange(false, ordering: .acquiringAndReleasing)

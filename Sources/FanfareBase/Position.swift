@@ -1,47 +1,47 @@
 /// An event's number in the log, from 1, never given twice. Zero means "before the first event".
-package struct SequenceNumber: Comparable, Hashable, Sendable {
+public struct SequenceNumber: Comparable, Hashable, Sendable {
     /// The number itself.
-    package var rawValue: UInt64
+    public var rawValue: UInt64
 
     /// The number `rawValue`.
-    @inlinable package init(_ rawValue: UInt64) { self.rawValue = rawValue }
+    @inlinable public init(_ rawValue: UInt64) { self.rawValue = rawValue }
 
     /// Before the first event of any log.
-    @inlinable package static var zero: Self { Self(0) }
+    @inlinable public static var zero: Self { Self(0) }
 
     /// The number after this one.
-    @inlinable package var next: Self { Self(rawValue &+ 1) }
+    @inlinable public var next: Self { Self(rawValue &+ 1) }
 
-    @inlinable package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+    @inlinable public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
 /// A log's identity: its creation time in seconds, so a newer log sorts later. Shown as 8 lowercase hex digits.
-package struct LogID: Hashable, Sendable {
+public struct LogID: Hashable, Sendable {
     /// Seconds since the Unix epoch at creation.
-    package var rawValue: UInt32
+    public var rawValue: UInt32
 
     /// The log made `rawValue` seconds after the Unix epoch.
-    @inlinable package init(_ rawValue: UInt32) { self.rawValue = rawValue }
+    @inlinable public init(_ rawValue: UInt32) { self.rawValue = rawValue }
 }
 
 /// A place in a log as users see it: `LOGID-NNNNNNNNNNNNNNNN` (CONTRACT, section 3).
-package struct Position: Hashable, Sendable, CustomStringConvertible {
+public struct Position: Hashable, Sendable, CustomStringConvertible {
     /// 8 hex digits, a hyphen and 16 decimal digits.
-    package static let textBytes = 25
+    public static let textBytes = 25
 
     /// The log it belongs to.
-    package var log: LogID
+    public var log: LogID
     /// The place in that log.
-    package var sequence: SequenceNumber
+    public var sequence: SequenceNumber
 
     /// The place `sequence` in `log`.
-    @inlinable package init(log: LogID, sequence: SequenceNumber) {
+    @inlinable public init(log: LogID, sequence: SequenceNumber) {
         self.log = log
         self.sequence = sequence
     }
 
     /// Parses exactly `textBytes` characters; nil when `text` is anything else.
-    package init?(_ text: some StringProtocol) {
+    public init?(_ text: some StringProtocol) {
         let bytes = Array(text.utf8)
         guard bytes.count == Self.textBytes, bytes[8] == UInt8(ascii: "-") else { return nil }
         var log: UInt32 = 0
@@ -60,7 +60,7 @@ package struct Position: Hashable, Sendable, CustomStringConvertible {
     /// Writes the `textBytes` characters at `target`.
     ///
     /// - Precondition: `target` holds at least `textBytes` bytes.
-    package func write(to target: UnsafeMutableRawBufferPointer) {
+    public func write(to target: UnsafeMutableRawBufferPointer) {
         invariant(target.count >= Self.textBytes, "a position's text fits its target")
         for index in 0..<8 {
             let digit = UInt8(truncatingIfNeeded: log.rawValue >> UInt32(28 - 4 * index)) & 0xF
@@ -75,7 +75,7 @@ package struct Position: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    package var description: String {
+    public var description: String {
         // Safe: the closure initialises exactly the textBytes it reports.
         unsafe String(unsafeUninitializedCapacity: Self.textBytes) { target in
             unsafe write(to: UnsafeMutableRawBufferPointer(target))

@@ -4,40 +4,40 @@
 /// `append` takes nothing and says so.
 ///
 /// Invariant: `count` ≤ the ring's size ≤ `limit` rounded up to a power of two.
-package struct RingQueue<Element> {
+public struct RingQueue<Element> {
     @usableFromInline var ring: ContiguousArray<Element?>
     @usableFromInline var head = 0
     @usableFromInline var waiting = 0
     /// Elements waiting.
-    @inlinable package var count: Int { waiting }
+    @inlinable public var count: Int { waiting }
     /// The most elements that may wait.
-    package let limit: Int
+    public let limit: Int
 
     /// An empty queue with room for `capacity` elements at once (rounded up to a power of two) that grows up to `limit`.
     /// With the two equal nothing is ever allocated again.
-    @inlinable package init(capacity: Int = 0, limit: Int) {
+    @inlinable public init(capacity: Int = 0, limit: Int) {
         invariant(limit > 0 && capacity >= 0 && capacity <= limit, "a queue's capacity lies within its limit")
         self.limit = limit
         ring = ContiguousArray(repeating: nil, count: capacity == 0 ? 0 : Self.powerOfTwo(atLeast: capacity))
     }
 
     /// Nothing waits.
-    @inlinable package var isEmpty: Bool { count == 0 }
+    @inlinable public var isEmpty: Bool { count == 0 }
     /// The next append is refused.
-    @inlinable package var isFull: Bool { count == limit }
+    @inlinable public var isFull: Bool { count == limit }
     /// The element that waits longest.
-    @inlinable package var first: Element? { isEmpty ? nil : ring[head] }
+    @inlinable public var first: Element? { isEmpty ? nil : ring[head] }
 
     /// The element `distance` places behind the first one.
     ///
     /// - Precondition: `distance` is below `count`.
-    @inlinable package subscript(distance: Int) -> Element {
+    @inlinable public subscript(distance: Int) -> Element {
         invariant(distance >= 0 && distance < count, "a queue is read within its count")
         return ring[(head + distance) & (ring.count - 1)]!
     }
 
     /// Puts `element` behind the others; false, and nothing changes, when `limit` elements wait.
-    @inlinable package mutating func append(_ element: Element) -> Bool {
+    @inlinable public mutating func append(_ element: Element) -> Bool {
         guard count < limit else { return false }
         if count == ring.count { grow() }
         ring[(head + count) & (ring.count - 1)] = element
@@ -46,7 +46,7 @@ package struct RingQueue<Element> {
     }
 
     /// Takes the element that waits longest; nil when there is none.
-    @inlinable package mutating func popFirst() -> Element? {
+    @inlinable public mutating func popFirst() -> Element? {
         guard count > 0 else { return nil }
         let element = ring[head]
         ring[head] = nil
@@ -56,7 +56,7 @@ package struct RingQueue<Element> {
     }
 
     /// Forgets every element; the ring is kept.
-    @inlinable package mutating func removeAll() {
+    @inlinable public mutating func removeAll() {
         while popFirst() != nil {}
     }
 

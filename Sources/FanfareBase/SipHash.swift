@@ -1,12 +1,12 @@
 /// The secret of a keyed hash: 128 random bits, one per log, so that nobody outside can make keys collide.
-package struct HashKey: Hashable, Sendable {
+public struct HashKey: Hashable, Sendable {
     /// The first eight bytes, little-endian.
-    package var low: UInt64
+    public var low: UInt64
     /// The last eight bytes, little-endian.
-    package var high: UInt64
+    public var high: UInt64
 
     /// The key with these halves.
-    @inlinable package init(low: UInt64, high: UInt64) {
+    @inlinable public init(low: UInt64, high: UInt64) {
         self.low = low
         self.high = high
     }
@@ -14,7 +14,7 @@ package struct HashKey: Hashable, Sendable {
 
 /// SipHash-2-4 with 128 bits of output (Aumasson and Bernstein, 2012; the reference code's `outlen` 16), fed piece by
 /// piece: how the bytes are cut into pieces does not change the result.
-package struct SipHash128: Sendable {
+public struct SipHash128: Sendable {
     private var v0: UInt64
     private var v1: UInt64
     private var v2: UInt64
@@ -24,7 +24,7 @@ package struct SipHash128: Sendable {
     private var total: UInt64 = 0
 
     /// A hash of nothing yet.
-    package init(key: HashKey) {
+    public init(key: HashKey) {
         v0 = 0x736f_6d65_7073_6575 ^ key.low
         v1 = 0x646f_7261_6e64_6f6d ^ key.high ^ 0xee
         v2 = 0x6c79_6765_6e65_7261 ^ key.low
@@ -32,7 +32,7 @@ package struct SipHash128: Sendable {
     }
 
     /// Adds one byte.
-    package mutating func update(_ byte: UInt8) {
+    public mutating func update(_ byte: UInt8) {
         pending |= UInt64(byte) << (8 * (total & 7))
         total &+= 1
         if total & 7 == 0 {
@@ -42,7 +42,7 @@ package struct SipHash128: Sendable {
     }
 
     /// Adds `bytes`.
-    package mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
         var index = 0
         while index < bytes.count, total & 7 != 0 {
             // Safe: index is below count, here and below.
@@ -61,13 +61,13 @@ package struct SipHash128: Sendable {
     }
 
     /// Adds `bytes`.
-    package mutating func update(_ bytes: Span<UInt8>) {
+    public mutating func update(_ bytes: Span<UInt8>) {
         // Safe: the pointer is used only within the closure.
         unsafe bytes.withUnsafeBytes { unsafe update($0) }
     }
 
     /// The hash of everything added; the state itself stays as it is.
-    package func finished() -> DeduplicationKey {
+    public func finished() -> DeduplicationKey {
         var state = self
         state.compress(pending | total << 56)
         state.v2 ^= 0xee

@@ -7,23 +7,23 @@
 /// `capacity`, and is kept.
 ///
 /// Invariant: every slot is either occupied or in the free list exactly once, and `count` is how many are occupied.
-package struct SlotTable<Element> {
+public struct SlotTable<Element> {
     /// The number an element was put under and which of the slot's holders it is.
-    package struct Key: Hashable, Sendable {
+    public struct Key: Hashable, Sendable {
         /// Below the table's capacity.
-        package var slot: UInt32
+        public var slot: UInt32
         /// 1 to 0xFF_FFFF.
-        package var generation: UInt32
+        public var generation: UInt32
 
         /// The holder `generation` of `slot`.
-        @inlinable package init(slot: UInt32, generation: UInt32) {
+        @inlinable public init(slot: UInt32, generation: UInt32) {
             self.slot = slot
             self.generation = generation
         }
     }
 
     /// What the world can do to an insertion.
-    package enum InsertError: Error, Equatable {
+    public enum InsertError: Error, Equatable {
         /// `capacity` elements are held; the caller refuses what it wanted to put there.
         case full
     }
@@ -45,9 +45,9 @@ package struct SlotTable<Element> {
     @usableFromInline var entries: ContiguousArray<Entry> = []
     @usableFromInline var firstFree: UInt32 = .max
     /// The most elements held at once.
-    package let capacity: Int
+    public let capacity: Int
     /// Elements held.
-    package var count: Int { @inlinable get { occupied } }
+    public var count: Int { @inlinable get { occupied } }
     @usableFromInline var occupied = 0
 
     @inlinable static var lastGeneration: UInt32 { 0xFF_FFFF }
@@ -55,16 +55,16 @@ package struct SlotTable<Element> {
     /// An empty table for at most `capacity` elements.
     ///
     /// - Precondition: `capacity` is positive and below 2^32 - 1.
-    @inlinable package init(capacity: Int) {
+    @inlinable public init(capacity: Int) {
         invariant(capacity > 0 && capacity < Int(UInt32.max), "slots are numbered by 32 bits")
         self.capacity = capacity
     }
 
     /// Whether the next insertion throws `full`.
-    @inlinable package var isFull: Bool { occupied == capacity }
+    @inlinable public var isFull: Bool { occupied == capacity }
 
     /// Puts `element` under a free number.
-    @inlinable package mutating func insert(_ element: Element) throws(InsertError) -> Key {
+    @inlinable public mutating func insert(_ element: Element) throws(InsertError) -> Key {
         guard occupied < capacity else { throw .full }
         occupied += 1
         let slot = firstFree
@@ -78,21 +78,21 @@ package struct SlotTable<Element> {
     }
 
     /// The element put under `slot` as `generation`; nil when it was removed or never there.
-    @inlinable package func lookup(slot: UInt32, generation: UInt32) -> Element? {
+    @inlinable public func lookup(slot: UInt32, generation: UInt32) -> Element? {
         guard Int(slot) < entries.count, entries[Int(slot)].generation == generation else { return nil }
         return entries[Int(slot)].element
     }
 
     /// The element under `key`; nil when it was removed.
-    @inlinable package func lookup(_ key: Key) -> Element? { lookup(slot: key.slot, generation: key.generation) }
+    @inlinable public func lookup(_ key: Key) -> Element? { lookup(slot: key.slot, generation: key.generation) }
 
     /// The element in `slot` whatever its generation; nil when the slot is free.
-    @inlinable package func element(inSlot slot: UInt32) -> Element? {
+    @inlinable public func element(inSlot slot: UInt32) -> Element? {
         Int(slot) < entries.count ? entries[Int(slot)].element : nil
     }
 
     /// Replaces the element under `key`; false, and nothing changes, when it was removed.
-    @inlinable package mutating func update(_ key: Key, to element: Element) -> Bool {
+    @inlinable public mutating func update(_ key: Key, to element: Element) -> Bool {
         guard lookup(key) != nil else { return false }
         entries[Int(key.slot)].element = element
         return true
@@ -100,7 +100,7 @@ package struct SlotTable<Element> {
 
     /// Removes and returns the element under `key`; nil when it was removed before. Its number may be given again at once.
     @inlinable @discardableResult
-    package mutating func remove(_ key: Key) -> Element? {
+    public mutating func remove(_ key: Key) -> Element? {
         let slot = Int(key.slot)
         guard slot < entries.count, entries[slot].generation == key.generation else { return nil }
         guard let element = entries[slot].element else { return nil }
@@ -113,7 +113,7 @@ package struct SlotTable<Element> {
     }
 
     /// Calls `body` with every element, in order of slots.
-    @inlinable package func forEach<Failure: Error>(_ body: (Key, Element) throws(Failure) -> Void) throws(Failure) {
+    @inlinable public func forEach<Failure: Error>(_ body: (Key, Element) throws(Failure) -> Void) throws(Failure) {
         for slot in entries.indices {
             guard let element = entries[slot].element else { continue }
             try body(Key(slot: UInt32(slot), generation: entries[slot].generation), element)
@@ -121,7 +121,7 @@ package struct SlotTable<Element> {
     }
 
     /// Stops the process when the invariant above is broken; O(slots), for tests.
-    package func checkEverySlotIsOccupiedOrFreeOnce() {
+    public func checkEverySlotIsOccupiedOrFreeOnce() {
         var free = Set<UInt32>()
         var next = firstFree
         while next != .max {

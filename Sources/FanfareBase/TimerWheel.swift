@@ -1,5 +1,5 @@
 /// Which timer of a wheel; says nothing once the timer has fired or was cancelled.
-package struct TimerID: Hashable, Sendable {
+public struct TimerID: Hashable, Sendable {
     @usableFromInline var index: UInt32
     @usableFromInline var generation: UInt32
 
@@ -19,7 +19,7 @@ package struct TimerID: Hashable, Sendable {
 /// Invariant: a timer lies in the level of the highest 6-bit digit in which its tick differs from `elapsed`, in the bucket
 /// of that digit; buckets at or before `elapsed`'s digit are empty above level 0. (The scheme of Tokio's wheel: entering a
 /// bucket empties it into lower levels before anything newer can be put there, which keeps the order.)
-package struct TimerWheel<Key> {
+public struct TimerWheel<Key> {
     @usableFromInline struct Timer {
         @usableFromInline var key: Key?
         @usableFromInline var tick: UInt64
@@ -58,15 +58,15 @@ package struct TimerWheel<Key> {
     @usableFromInline var elapsed: UInt64
     @usableFromInline var running = 0
     /// Timers that run.
-    @inlinable package var count: Int { running }
+    @inlinable public var count: Int { running }
 
     /// An empty wheel that starts at `now`.
-    @inlinable package init(now: MonotonicTime) {
+    @inlinable public init(now: MonotonicTime) {
         elapsed = now.nanoseconds >> Self.tickBits
     }
 
     /// Starts a timer; a deadline in the past fires at the next `popExpired`.
-    @inlinable package mutating func insert(deadline: MonotonicTime, key: Key) -> TimerID {
+    @inlinable public mutating func insert(deadline: MonotonicTime, key: Key) -> TimerID {
         let index = allocate(key: key, tick: max(Self.tick(reaching: deadline), elapsed))
         link(index)
         running += 1
@@ -75,7 +75,7 @@ package struct TimerWheel<Key> {
 
     /// Stops a timer and returns its key; nil when it has fired or was cancelled before.
     @inlinable @discardableResult
-    package mutating func cancel(_ id: TimerID) -> Key? {
+    public mutating func cancel(_ id: TimerID) -> Key? {
         let index = Int(id.index)
         guard index < timers.count, timers[index].generation == id.generation, timers[index].key != nil else { return nil }
         unlink(id.index)
@@ -83,7 +83,7 @@ package struct TimerWheel<Key> {
     }
 
     /// The key of the earliest timer whose deadline has come, which is thereby done; nil when there is none.
-    @inlinable package mutating func popExpired(now: MonotonicTime) -> Key? {
+    @inlinable public mutating func popExpired(now: MonotonicTime) -> Key? {
         let target = now.nanoseconds >> Self.tickBits
         while let (level, digit, start) = earliestBucket(), start <= target {
             elapsed = max(elapsed, start)
@@ -103,7 +103,7 @@ package struct TimerWheel<Key> {
     ///
     /// Never later than the earliest deadline's tick. May be earlier, when that timer still lies in a higher level:
     /// `popExpired` then returns nil and this moves on.
-    @inlinable package var nextDeadline: MonotonicTime? {
+    @inlinable public var nextDeadline: MonotonicTime? {
         guard let (_, _, start) = earliestBucket() else { return nil }
         let (nanoseconds, overflow) = start.multipliedReportingOverflow(by: 1 << Self.tickBits)
         return MonotonicTime(nanoseconds: overflow ? .max : nanoseconds)

@@ -4,15 +4,15 @@ import FanfareBase
 ///
 /// Grows by doubling and keeps its memory. At most one turn's completions: the ring's completion entries and what the
 /// driver answers itself.
-@safe package struct CompletionBatch: ~Copyable {
+@safe public struct CompletionBatch: ~Copyable {
     @usableFromInline var storage: UnsafeMutablePointer<Completion>
     @usableFromInline var capacity: Int
     @usableFromInline var used = 0
     /// Completions held.
-    @inlinable package var count: Int { used }
+    @inlinable public var count: Int { used }
 
     /// An empty batch.
-    package init(capacity: Int = RingLimits.queueCapacityAtStart) {
+    public init(capacity: Int = RingLimits.queueCapacityAtStart) {
         invariant(capacity > 0, "a batch has room for a completion")
         self.capacity = capacity
         // Safe: freed in deinit or when replaced; completions are trivial values.
@@ -22,16 +22,16 @@ import FanfareBase
     deinit { unsafe storage.deallocate() }
 
     /// Nothing became of anything.
-    @inlinable package var isEmpty: Bool { count == 0 }
+    @inlinable public var isEmpty: Bool { count == 0 }
 
     /// The completion at `index`, oldest first.
-    @inlinable @inline(__always) package subscript(index: Int) -> Completion {
+    @inlinable @inline(__always) public subscript(index: Int) -> Completion {
         invariant(index >= 0 && index < count, "a batch is read within its count")
         return unsafe storage[index]
     }
 
     /// Puts `completion` behind the others: what drivers do.
-    @inlinable @inline(__always) package mutating func append(_ completion: Completion) {
+    @inlinable @inline(__always) public mutating func append(_ completion: Completion) {
         if count == capacity { grow() }
         // Safe: count < capacity.
         unsafe (storage + count).initialize(to: completion)
@@ -39,7 +39,7 @@ import FanfareBase
     }
 
     /// Forgets every completion and keeps the memory.
-    @inlinable package mutating func removeAll() { used = 0 }
+    @inlinable public mutating func removeAll() { used = 0 }
 
     @usableFromInline mutating func grow() {
         let larger = UnsafeMutablePointer<Completion>.allocate(capacity: capacity * 2)

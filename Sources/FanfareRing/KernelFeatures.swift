@@ -2,23 +2,23 @@ import CFanfareKernel
 import Glibc
 
 /// What this kernel's io_uring can do: probed once at start, logged, and checked against what the driver needs.
-package struct KernelFeatures: Sendable {
+public struct KernelFeatures: Sendable {
     /// As `uname -r` prints it.
-    package let kernelRelease: String
+    public let kernelRelease: String
     /// The IORING_FEAT_ bits.
-    package let features: UInt32
+    public let features: UInt32
     /// Numbers of the supported operations.
-    package let operations: Set<UInt8>
+    public let operations: Set<UInt8>
 
     /// Features of these values.
-    package init(kernelRelease: String, features: UInt32, operations: Set<UInt8>) {
+    public init(kernelRelease: String, features: UInt32, operations: Set<UInt8>) {
         self.kernelRelease = kernelRelease
         self.features = features
         self.operations = operations
     }
 
     /// Asks the kernel by making a small ring and letting it go.
-    package static func probe() throws(RingError) -> Self {
+    public static func probe() throws(RingError) -> Self {
         var supported = [UInt8](repeating: 0, count: 256)
         var features: UInt32 = 0
         let result = unsafe fanfare_probe(&supported, &features)
@@ -29,7 +29,7 @@ package struct KernelFeatures: Sendable {
     }
 
     /// Names of what the driver needs and this kernel lacks; empty when the service can run.
-    package var missing: [String] {
+    public var missing: [String] {
         Self.neededOperations.filter { !operations.contains($0.number) }.map(\.name)
             + Self.neededFeatures.filter { features & $0.bit == 0 }.map(\.name)
             // No bit tells of SINGLE_ISSUER and DEFER_TASKRUN: both are there from 6.1 on.
@@ -38,7 +38,7 @@ package struct KernelFeatures: Sendable {
     }
 
     /// Throws `unsupported` when something is missing.
-    package func check() throws(RingError) {
+    public func check() throws(RingError) {
         let missing = missing
         guard missing.isEmpty else { throw .unsupported(missing: missing, kernelRelease: kernelRelease) }
     }

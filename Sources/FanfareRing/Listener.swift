@@ -2,12 +2,12 @@ import CFanfareKernel
 import Glibc
 
 /// Opens listening sockets: at the edge, before and outside of shards, because it may block and answers in words.
-package enum Listener {
+public enum Listener {
     /// A listening TCP socket at `address`, blocking as multishot accept wants it.
     ///
     /// TCP_NODELAY and TCP_NOTSENT_LOWAT are set on the listener, from which accepted sockets inherit them. IPv6 listeners
     /// take IPv6 only. With `reusePort` several shards listen at one address and the kernel spreads connections over them.
-    package static func openTCP(
+    public static func openTCP(
         address: SocketAddress, reusePort: Bool, backlog: Int = RingLimits.acceptBacklog
     ) throws(ListenerError) -> Int32 {
         let family = address.family == .v6 ? AF_INET6 : AF_INET
@@ -32,7 +32,7 @@ package enum Listener {
     ///
     /// A socket that is there already and that nobody answers on is left over from a process that was killed: it is
     /// removed. One that answers is `inUse`; anything else than a socket is never removed.
-    package static func openUnix(
+    public static func openUnix(
         path: String, mode: mode_t = 0o600, backlog: Int = RingLimits.acceptBacklog
     ) throws(ListenerError) -> Int32 {
         let address: SocketAddress
@@ -87,7 +87,7 @@ package enum Listener {
 }
 
 /// Why nothing listens at an address.
-package enum ListenerError: Error, Equatable, CustomStringConvertible {
+public enum ListenerError: Error, Equatable, CustomStringConvertible {
     /// Another process listens there.
     case inUse(address: String)
     /// The address is not one of this machine's, or the directory of the path does not exist.
@@ -112,7 +112,7 @@ package enum ListenerError: Error, Equatable, CustomStringConvertible {
 
     init(_ error: SocketAddress.ParseError) { self = .malformed(error) }
 
-    package var description: String {
+    public var description: String {
         switch self {
         case .inUse(let address): "\(address) is in use by another process; stop it or choose another address"
         case .unavailable(let address): "\(address) is not an address of this machine, or its directory does not exist"

@@ -4,27 +4,27 @@ import FanfareBase
 ///
 /// The purpose is the shard's own, below `firstDriverPurpose`; the ring only carries it. A completion whose generation is no longer the slot's is
 /// dropped, so a slot can be given to someone else as soon as nothing of it is in flight.
-package struct Token: Hashable, Sendable {
+public struct Token: Hashable, Sendable {
     /// As it travels in the kernel's user data.
-    package var rawValue: UInt64
+    public var rawValue: UInt64
 
     /// The token with these bits.
-    @inlinable @inline(__always) package init(rawValue: UInt64) { self.rawValue = rawValue }
+    @inlinable @inline(__always) public init(rawValue: UInt64) { self.rawValue = rawValue }
 
     /// A token of these parts; `generation` is cut to 24 bits.
-    @inlinable @inline(__always) package init(purpose: UInt8, generation: UInt32, slot: UInt32) {
+    @inlinable @inline(__always) public init(purpose: UInt8, generation: UInt32, slot: UInt32) {
         rawValue = UInt64(purpose) << 56 | UInt64(generation & 0xFF_FFFF) << 32 | UInt64(slot)
     }
 
     /// Purposes from here on are the driver's, for what it keeps track of itself; a shard's tokens stay below.
-    @inlinable package static var firstDriverPurpose: UInt8 { 0xF0 }
+    @inlinable public static var firstDriverPurpose: UInt8 { 0xF0 }
 
     /// What the operation was for.
-    @inlinable package var purpose: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 56) }
+    @inlinable public var purpose: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 56) }
     /// Which of the slot's holders it belongs to.
-    @inlinable package var generation: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) & 0xFF_FFFF }
+    @inlinable public var generation: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) & 0xFF_FFFF }
     /// The slot.
-    @inlinable package var slot: UInt32 { UInt32(truncatingIfNeeded: rawValue) }
+    @inlinable public var slot: UInt32 { UInt32(truncatingIfNeeded: rawValue) }
 }
 
 /// What a shard asks of the kernel: a plain value of 64 bytes at most. A driver turns it into a submission queue entry;
@@ -32,9 +32,9 @@ package struct Token: Hashable, Sendable {
 ///
 /// Memory: `address` must stay valid and unchanged until the completion for `read`, `write` and `writeAndSync`; for
 /// everything else (sends, connects, paths) it is not looked at after the `enter` that submits it.
-@safe package struct Operation {
+@safe public struct Operation {
     /// The kinds, each with what its completion's `result` is on success. On failure it is a negative errno.
-    package enum Kind: UInt8, Sendable {
+    public enum Kind: UInt8, Sendable {
         /// Multishot accept on a listening `descriptor`. Result: the new descriptor. More follow while `more` is set.
         case accept
         /// A new non-blocking TCP (or Unix) socket connected to the `length` bytes of sockaddr at `address`. Result: the
@@ -84,22 +84,22 @@ package struct Token: Hashable, Sendable {
     }
 
     /// What to do.
-    package var kind: Kind
+    public var kind: Kind
     /// The descriptor it is about; -1 where there is none.
-    package var descriptor: Int32
+    public var descriptor: Int32
     /// Comes back in the completion.
-    package var token: Token
+    public var token: Token
     /// Bytes to send or write, room to read into, a path, or a sockaddr.
-    package var address: UnsafeRawPointer?
+    public var address: UnsafeRawPointer?
     /// A second path.
-    package var second: UnsafeRawPointer?
+    public var second: UnsafeRawPointer?
     /// Bytes at `address`, or what `kind` says.
-    package var length: Int
+    public var length: Int
     /// Place in a file, or what `kind` says.
-    package var offset: UInt64
+    public var offset: UInt64
 
     /// An operation that points at no memory; see `Kind` for what each field means to it.
-    @inlinable @inline(__always) package init(
+    @inlinable @inline(__always) public init(
         _ kind: Kind, descriptor: Int32 = -1, token: Token = Token(rawValue: 0), length: Int = 0, offset: UInt64 = 0
     ) {
         self.kind = kind
@@ -112,7 +112,7 @@ package struct Token: Hashable, Sendable {
     }
 
     /// An operation on memory; see `Kind` for what each field means to it.
-    @inlinable @inline(__always) package init(
+    @inlinable @inline(__always) public init(
         _ kind: Kind, descriptor: Int32 = -1, token: Token = Token(rawValue: 0), address: UnsafeRawPointer?,
         second: UnsafeRawPointer? = nil, length: Int = 0, offset: UInt64 = 0
     ) {
@@ -127,20 +127,20 @@ package struct Token: Hashable, Sendable {
 }
 
 /// What became of an operation.
-@safe package struct Completion {
+@safe public struct Completion {
     /// The operation's token.
-    package var token: Token
+    public var token: Token
     /// As `Operation.Kind` says; a negative errno on failure.
-    package var result: Int32
+    public var result: Int32
     /// The operation stays armed: more completions follow.
-    package var more: Bool
+    public var more: Bool
     /// The receive buffer that holds the bytes; give it back with `returnBuffer`. Nil when there is none.
-    package var bufferID: UInt16?
+    public var bufferID: UInt16?
     /// The received bytes, `result` of them, valid until the buffer is given back.
-    package var address: UnsafeRawPointer?
+    public var address: UnsafeRawPointer?
 
     /// A completion without received bytes.
-    @inlinable @inline(__always) package init(token: Token, result: Int32, more: Bool = false) {
+    @inlinable @inline(__always) public init(token: Token, result: Int32, more: Bool = false) {
         self.token = token
         self.result = result
         self.more = more
@@ -149,7 +149,7 @@ package struct Token: Hashable, Sendable {
     }
 
     /// A completion with received bytes.
-    @inlinable @inline(__always) package init(
+    @inlinable @inline(__always) public init(
         token: Token, result: Int32, more: Bool, bufferID: UInt16, address: UnsafeRawPointer
     ) {
         self.token = token

@@ -4,14 +4,14 @@ import FanfareBase
 ///
 /// One thread. Grows by doubling while a turn asks for more than any before it and keeps its memory, so there is no
 /// allocation after warm-up. It has no limit of its own: what a turn may ask for is bounded by the turn's budgets.
-@safe package final class OperationQueue {
+@safe public final class OperationQueue {
     /// Unchecked, all three: single accesses of the one thread that owns the queue.
     @exclusivity(unchecked) @usableFromInline var storage: UnsafeMutablePointer<Operation>
     @exclusivity(unchecked) @usableFromInline var capacity: Int
     @exclusivity(unchecked) @usableFromInline var used = 0
 
     /// An empty queue.
-    package init(capacity: Int = RingLimits.queueCapacityAtStart) {
+    public init(capacity: Int = RingLimits.queueCapacityAtStart) {
         invariant(capacity > 0, "a queue has room for an operation")
         unsafe self.capacity = capacity
         // Safe: freed in deinit or when replaced; operations are trivial values.
@@ -21,12 +21,12 @@ import FanfareBase
     deinit { unsafe storage.deallocate() }
 
     /// Operations waiting.
-    @inlinable package var count: Int { unsafe used }
+    @inlinable public var count: Int { unsafe used }
     /// Nothing waits.
-    @inlinable package var isEmpty: Bool { count == 0 }
+    @inlinable public var isEmpty: Bool { count == 0 }
 
     /// Puts `operation` behind the others.
-    @inlinable @inline(__always) package func append(_ operation: Operation) {
+    @inlinable @inline(__always) public func append(_ operation: Operation) {
         if unsafe used == capacity { grow() }
         // Safe: used < capacity.
         unsafe (storage + used).initialize(to: operation)
@@ -34,13 +34,13 @@ import FanfareBase
     }
 
     /// The operation at `index`, oldest first: what a simulated kernel carries out.
-    @inlinable @inline(__always) package subscript(index: Int) -> Operation {
+    @inlinable @inline(__always) public subscript(index: Int) -> Operation {
         invariant(index >= 0 && index < count, "a queue is read within its count")
         return unsafe storage[index]
     }
 
     /// Forgets every operation and keeps the memory.
-    @inlinable package func removeAll() { unsafe used = 0 }
+    @inlinable public func removeAll() { unsafe used = 0 }
 
     @inlinable var operations: UnsafeBufferPointer<Operation> {
         unsafe UnsafeBufferPointer(start: storage, count: used)

@@ -3,18 +3,18 @@ import FanfareBase
 import Glibc
 
 /// What a ring is made with; the defaults and their reasons are in `RingLimits`.
-package struct RingConfiguration: Sendable {
+public struct RingConfiguration: Sendable {
     /// Submission entries, rounded up to a power of two.
-    package var submissionEntries = RingLimits.submissionEntries
+    public var submissionEntries = RingLimits.submissionEntries
     /// Completion entries, rounded up to a power of two; at least the submission entries.
-    package var completionEntries = RingLimits.completionEntries
+    public var completionEntries = RingLimits.completionEntries
     /// Receive buffers; a power of two.
-    package var receiveBufferCount = RingLimits.receiveBufferCount
+    public var receiveBufferCount = RingLimits.receiveBufferCount
     /// Bytes of one receive buffer.
-    package var receiveBufferBytes = RingLimits.receiveBufferBytes
+    public var receiveBufferBytes = RingLimits.receiveBufferBytes
 
     /// The defaults.
-    package init() {}
+    public init() {}
 }
 
 /// The driver that carries out a shard's operations by io_uring: it alone talks to the kernel on the data path.
@@ -26,7 +26,7 @@ package struct RingConfiguration: Sendable {
 /// (IORING_SETUP_DEFER_TASKRUN), whose completions are then copied into the batch. Handlers run after that, never inside.
 /// Further calls are made only when more is queued than there are submission entries, while the kernel has put work off,
 /// and before a `shutdown`, which has no call of its own in the ring that would not cost a kernel worker.
-@safe package final class Ring {
+@safe public final class Ring {
     /// Safe, all below: allocated in init, freed in deinit, used by the owning thread only.
     @exclusivity(unchecked) let ring: UnsafeMutablePointer<fanfare_ring>
     @exclusivity(unchecked) var tracked = SlotTable<TrackedOperation>(capacity: RingLimits.trackedOperationsMax)
@@ -35,7 +35,7 @@ package struct RingConfiguration: Sendable {
     @exclusivity(unchecked) var refusedWakes = 0
 
     /// Makes a ring for this thread, or says why the system refuses one.
-    package init(_ configuration: RingConfiguration = RingConfiguration()) throws(RingError) {
+    public init(_ configuration: RingConfiguration = RingConfiguration()) throws(RingError) {
         let buffers = configuration.receiveBufferCount
         invariant(
             buffers > 0 && buffers <= RingLimits.receiveBufferCountMax && buffers & (buffers - 1) == 0,
@@ -61,21 +61,21 @@ package struct RingConfiguration: Sendable {
     }
 
     /// The ring's descriptor, by which other rings wake it.
-    package var descriptor: Int32 { unsafe ring.pointee.descriptor }
+    public var descriptor: Int32 { unsafe ring.pointee.descriptor }
     /// System calls made to submit and wait: the measure of "one per turn".
-    package var enterCount: Int { unsafe enters }
+    public var enterCount: Int { unsafe enters }
     /// Wakes a peer's ring refused. A full ring belongs to a thread that is awake, so none of them is waited for.
-    package var refusedWakeCount: Int { unsafe refusedWakes }
+    public var refusedWakeCount: Int { unsafe refusedWakes }
 
     /// Names the rings that `wake` reaches: `descriptors[n]` is shard n's. They must stay open while this ring is used.
-    package func setPeers(_ descriptors: [Int32]) { unsafe peers = descriptors }
+    public func setPeers(_ descriptors: [Int32]) { unsafe peers = descriptors }
 
     /// Submits `operations` and empties them, waits until something completed or `deadline` has come, and replaces what is
     /// in `completions` by everything that has.
     ///
     /// Without a deadline it waits as long as it takes; a deadline in the past only collects. It does not wait either when
     /// an operation was answered without the kernel. An interruption by a signal is not a completion: it waits on.
-    package func enter(
+    public func enter(
         _ operations: OperationQueue, deadline: MonotonicTime?, completions: inout CompletionBatch
     ) {
         completions.removeAll()

@@ -2,7 +2,7 @@ import Glibc
 
 extension RingDiagnosis.Environment {
     /// This machine's and process's values now. Reads files: for the start and for errors only.
-    package static var current: Self {
+    public static var current: Self {
         Self(
             kernelRelease: kernelRelease,
             disabledLevel: text(ofFile: "/proc/sys/kernel/io_uring_disabled").flatMap { number(in: $0) },

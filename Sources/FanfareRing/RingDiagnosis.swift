@@ -1,9 +1,9 @@
 import Glibc
 
 /// Why the system refuses a ring, and the cure: a pure function of the error and of what the system says about itself.
-package struct RingDiagnosis: Equatable, Sendable {
+public struct RingDiagnosis: Equatable, Sendable {
     /// What stands in the way.
-    package enum Cause: Equatable, Sendable {
+    public enum Cause: Equatable, Sendable {
         /// Older than 6.1, or without io_uring.
         case oldKernel
         /// `kernel.io_uring_disabled` is 1 or 2.
@@ -21,20 +21,20 @@ package struct RingDiagnosis: Equatable, Sendable {
     }
 
     /// What the system says about itself.
-    package struct Environment: Equatable, Sendable {
+    public struct Environment: Equatable, Sendable {
         /// As `uname -r` prints it.
-        package var kernelRelease: String
+        public var kernelRelease: String
         /// `/proc/sys/kernel/io_uring_disabled`; nil where there is no such file (before 6.6).
-        package var disabledLevel: Int?
+        public var disabledLevel: Int?
         /// RLIMIT_MEMLOCK in bytes; nil when unlimited.
-        package var lockedMemoryBytes: UInt64?
+        public var lockedMemoryBytes: UInt64?
         /// RLIMIT_NOFILE, the soft one.
-        package var descriptorLimit: UInt64
+        public var descriptorLimit: UInt64
         /// `Seccomp:` of `/proc/self/status`: 0 none, 1 strict, 2 filter; nil when it cannot be read.
-        package var seccompMode: Int?
+        public var seccompMode: Int?
 
         /// An environment of these values.
-        package init(
+        public init(
             kernelRelease: String, disabledLevel: Int?, lockedMemoryBytes: UInt64?, descriptorLimit: UInt64,
             seccompMode: Int?
         ) {
@@ -47,12 +47,12 @@ package struct RingDiagnosis: Equatable, Sendable {
     }
 
     /// What stands in the way.
-    package let cause: Cause
+    public let cause: Cause
     /// Cause and cure in a sentence for the person who starts the service.
-    package let message: String
+    public let message: String
 
     /// What `errno` of io_uring_setup(2) or io_uring_register(2) means in `environment`.
-    package init(errno number: Int32, environment: Environment) {
+    public init(errno number: Int32, environment: Environment) {
         cause = Self.cause(of: number, in: environment)
         message = Self.message(cause, number, environment)
     }
@@ -102,20 +102,20 @@ package struct RingDiagnosis: Equatable, Sendable {
 }
 
 /// The two numbers of a kernel's release that features are counted by.
-package struct KernelVersion: Comparable, Sendable {
+public struct KernelVersion: Comparable, Sendable {
     /// 6 in 6.1.
-    package let major: Int
+    public let major: Int
     /// 1 in 6.1.
-    package let minor: Int
+    public let minor: Int
 
     /// The version `major.minor`.
-    package init(major: Int, minor: Int) {
+    public init(major: Int, minor: Int) {
         self.major = major
         self.minor = minor
     }
 
     /// The first two numbers of what `uname -r` prints, such as `6.1.0-18-amd64`; nil when it has no two numbers.
-    package init?(_ release: String) {
+    public init?(_ release: String) {
         let parts = release.split(separator: ".", maxSplits: 2)
         guard parts.count >= 2, let major = Int(parts[0]), let minor = Int(parts[1].prefix { $0.isWholeNumber }) else {
             return nil
@@ -123,7 +123,7 @@ package struct KernelVersion: Comparable, Sendable {
         self.init(major: major, minor: minor)
     }
 
-    package static func < (left: Self, right: Self) -> Bool {
+    public static func < (left: Self, right: Self) -> Bool {
         (left.major, left.minor) < (right.major, right.minor)
     }
 }

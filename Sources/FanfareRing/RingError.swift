@@ -1,5 +1,5 @@
 /// Why there is no ring; each says what to do about it.
-package enum RingError: Error, CustomStringConvertible {
+public enum RingError: Error, CustomStringConvertible {
     /// io_uring_setup(2) was refused.
     case setup(RingDiagnosis)
     /// The receive buffers could not be registered.
@@ -7,7 +7,7 @@ package enum RingError: Error, CustomStringConvertible {
     /// io_uring is there, but lacks something the service cannot do without.
     case unsupported(missing: [String], kernelRelease: String)
 
-    package var description: String {
+    public var description: String {
         switch self {
         case .setup(let diagnosis): "io_uring cannot be used: \(diagnosis.message)"
         case .buffers(let diagnosis): "io_uring receive buffers cannot be registered: \(diagnosis.message)"

@@ -2,14 +2,14 @@ import FanfareBase
 import Glibc
 
 /// Where a socket is: an IPv4 or IPv6 address with a port, or a path. Never a name to be resolved.
-@safe package struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
+@safe public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     /// The most bytes a sockaddr has here: a sockaddr_un with its path.
-    package static let bytesMax = MemoryLayout<sockaddr_un>.size
+    public static let bytesMax = MemoryLayout<sockaddr_un>.size
     /// The longest path of a Unix socket, its terminating zero not counted.
-    package static let pathBytesMax = MemoryLayout<sockaddr_un>.size - MemoryLayout<sa_family_t>.size - 1
+    public static let pathBytesMax = MemoryLayout<sockaddr_un>.size - MemoryLayout<sa_family_t>.size - 1
 
     /// Which kind of address.
-    package enum Family: Sendable {
+    public enum Family: Sendable {
         /// IPv4, and its 4 bytes in network order.
         case v4
         /// IPv6, and its 16 bytes in network order.
@@ -19,7 +19,7 @@ import Glibc
     }
 
     /// Why a text is no address.
-    package enum ParseError: Error, Equatable, CustomStringConvertible {
+    public enum ParseError: Error, Equatable, CustomStringConvertible {
         /// There is no `:PORT` at the end, or PORT is no number up to 65535.
         case port(String)
         /// What is before the port is no IPv4 address and no IPv6 address in brackets.
@@ -27,7 +27,7 @@ import Glibc
         /// The path is empty or longer than `pathBytesMax`.
         case path(String)
 
-        package var description: String {
+        public var description: String {
             switch self {
             case .port(let text): "\"\(text)\" does not end in :PORT with a port from 0 to 65535"
             case .host(let text): "\"\(text)\" is neither an IPv4 address nor an IPv6 address in brackets"
@@ -40,7 +40,7 @@ import Glibc
     let bytes: [UInt8]
 
     /// Parses `127.0.0.1:8080`, `[::1]:8080` or `unix:PATH`.
-    package init(parsing text: String) throws(ParseError) {
+    public init(parsing text: String) throws(ParseError) {
         if text.hasPrefix("unix:") {
             try self.init(path: String(text.dropFirst("unix:".count)))
             return
@@ -60,7 +60,7 @@ import Glibc
     /// The address of these 4 or 16 bytes in network order, such as a resolver gives.
     ///
     /// - Precondition: there are 4 or 16 bytes.
-    package init(octets: [UInt8], port: UInt16, scope: UInt32 = 0) {
+    public init(octets: [UInt8], port: UInt16, scope: UInt32 = 0) {
         invariant(octets.count == 4 || octets.count == 16, "an IP address has 4 or 16 bytes")
         if octets.count == 4 {
             var address = sockaddr_in()
@@ -79,7 +79,7 @@ import Glibc
     }
 
     /// The Unix socket at `path`.
-    package init(path: String) throws(ParseError) {
+    public init(path: String) throws(ParseError) {
         let path = Array(path.utf8)
         guard !path.isEmpty, path.count <= Self.pathBytesMax, !path.contains(0) else {
             throw .path(String(decoding: path, as: UTF8.self))
@@ -89,17 +89,17 @@ import Glibc
     }
 
     /// The address of the other end of a connected socket; nil when it has none (any more).
-    package static func peer(of descriptor: Int32) -> Self? {
+    public static func peer(of descriptor: Int32) -> Self? {
         unsafe asked { address, length in unsafe getpeername(descriptor, address, length) }
     }
 
     /// The address a socket is bound to; nil when it is no socket.
-    package static func local(of descriptor: Int32) -> Self? {
+    public static func local(of descriptor: Int32) -> Self? {
         unsafe asked { address, length in unsafe getsockname(descriptor, address, length) }
     }
 
     /// Which kind of address.
-    package var family: Family {
+    public var family: Family {
         switch Int32(load(0, sa_family_t.self)) {
         case AF_INET: .v4
         case AF_INET6: .v6
@@ -108,7 +108,7 @@ import Glibc
     }
 
     /// The 4 or 16 bytes of an IP address in network order; none for a path.
-    package var octets: ArraySlice<UInt8> {
+    public var octets: ArraySlice<UInt8> {
         switch family {
         case .v4: bytes[4..<8]
         case .v6: bytes[8..<24]
@@ -117,15 +117,15 @@ import Glibc
     }
 
     /// The port; 0 for a path.
-    package var port: UInt16 { family == .unix ? 0 : UInt16(bigEndian: load(2, UInt16.self)) }
+    public var port: UInt16 { family == .unix ? 0 : UInt16(bigEndian: load(2, UInt16.self)) }
 
     /// The path of a Unix socket; empty for IP addresses and unnamed sockets.
-    package var path: String {
+    public var path: String {
         family == .unix ? String(decoding: bytes.dropFirst(2).prefix { $0 != 0 }, as: UTF8.self) : ""
     }
 
     /// As `init(parsing:)` takes it.
-    package var description: String {
+    public var description: String {
         switch family {
         case .v4: "\(Self.text(octets, AF_INET)):\(port)"
         case .v6: "[\(Self.text(octets, AF_INET6))]:\(port)"
@@ -134,7 +134,7 @@ import Glibc
     }
 
     /// Calls `body` with the sockaddr.
-    package func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+    public func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         unsafe bytes.withUnsafeBytes { source in
             // Safe: the bytes are a whole sockaddr of the family they begin with.
             unsafe body(source.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t(source.count))
@@ -143,7 +143,7 @@ import Glibc
 
     /// The operation that connects to this address, with the sockaddr kept in `region` until the next `enter`; nil when
     /// the region is full.
-    package func connect(token: Token, in region: ByteRegion) -> Operation? {
+    public func connect(token: Token, in region: ByteRegion) -> Operation? {
         guard let address = unsafe bytes.withUnsafeBytes({ source in unsafe region.append(source) }) else { return nil }
         return unsafe Operation(.connect, token: token, address: address, length: bytes.count)
     }

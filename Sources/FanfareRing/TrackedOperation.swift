@@ -29,10 +29,10 @@ enum TrackedOperation {
 }
 
 /// How the two answers to a `writeAndSync` become one.
-package enum WriteAndSync {
+public enum WriteAndSync {
     /// The one result of a write of `expected` bytes and the sync linked behind it: the write's error, else its count when
     /// that is short (the kernel has then cancelled the sync), else the sync's error, else the count.
-    package static func result(expected: Int32, written: Int32, synced: Int32) -> Int32 {
+    public static func result(expected: Int32, written: Int32, synced: Int32) -> Int32 {
         if written < expected { return written }
         return synced < 0 ? synced : written
     }

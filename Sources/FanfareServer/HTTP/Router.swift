@@ -28,7 +28,7 @@ struct Router {
         if let refusal = refusal(of: request, listener) { return .answer(refusal) }
         if request.method == .options { return .answer(preflight(request, listener)) }
         let pathText = request.path.string
-        let service = Self.service(of: pathText)
+        let service = Self.service(of: pathText, method: request.method)
         guard let service, listener.configuration.serves.contains(service) else {
             return .answer(Self.notFound(pathText, knownElsewhere: service))
         }
@@ -52,10 +52,15 @@ struct Router {
     private func dispatch(_ admitted: Admitted, _ service: Listener.Service) -> HTTPHandler.Verdict {
         switch service {
         case .publish:
-            guard admitted.request.method == .post else { return .answer(Self.notAllowed("POST, OPTIONS")) }
+            guard admitted.request.method == .post else {
+                let isReadable = admitted.path == ["v1", "events"]
+                return .answer(Self.notAllowed(isReadable ? "GET, POST, OPTIONS" : "POST, OPTIONS"))
+            }
             return PublishEndpoint(shard: shard, connection: connection).publish(admitted)
         case .subscribe:
-            guard admitted.request.method == .get else { return .answer(Self.notAllowed("GET, OPTIONS")) }
+            guard admitted.request.method == .get else {
+                return .answer(Self.notAllowed(admitted.path == ["v1", "events"] ? "GET, POST, OPTIONS" : "GET, OPTIONS"))
+            }
             return admitted.path == ["v1", "subscribe"]
                 ? SubscribeEndpoint(shard: shard, connection: connection).subscribe(admitted)
                 : ReadEndpoint(shard: shard, connection: connection).read(admitted)
@@ -109,11 +114,11 @@ struct Router {
     // MARK: Which row
 
     /// What a listener has to serve for this path; nil for a path that does not exist.
-    static func service(of path: String) -> Listener.Service? {
+    static func service(of path: String, method: HTTPMethod) -> Listener.Service? {
         switch path {
         case "/metrics", "/healthz", "/readyz": return .probe
         case "/v1/subscribe": return .subscribe
-        case "/v1/events": return .publish
+        case "/v1/events": return method == .get || method == .head ? .subscribe : .publish
         case "/v1/dead-letters", "/v1/connections", "/v1/reload", "/v1/status", "/v1/subscriptions": return .manage
         default: break
         }

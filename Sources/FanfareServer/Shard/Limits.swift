@@ -19,6 +19,9 @@ enum Limits {
     /// Receive buffers of 16 KiB per shard. When all are in use receiving pauses until some are given back.
     static let receiveBuffersPerShard = 256
 
+    /// Milliseconds between looks at whether everything has ended, while draining.
+    static let drainPollMilliseconds = 20
+
     // MARK: Connections
 
     /// Bytes of answers, control messages and unsent rests a connection may hold. Past it the connection is closed: the

@@ -109,9 +109,10 @@ package final class Shard {
     package func turn(_ completions: borrowing CompletionBatch, time: TurnTime) -> MonotonicTime? {
         self.time = time
         metrics.turns.add(1)
+        // The last enter has taken the operations that named them.
+        paths.freeAll()
         for index in 0..<completions.count { handle(completions[index]) }
         arena.reset()
-        paths.freeAll()
         fanout.beginTurn()
         logOwner?.announceCommitted(self)
         receiveMessages()
@@ -126,7 +127,11 @@ package final class Shard {
         flushOutputs()
         service.mail.flush(from: self)
         let isDone = fanoutIsDone && catchUpIsDone && !webhooks.hasWork && !service.mail.isHolding(self)
-        return isDone ? timers.nextDeadline : time.monotonic
+        guard isDone else { return time.monotonic }
+        guard draining != nil else { return timers.nextDeadline }
+        // While the service ends, shards look for one another's progress instead of telling it.
+        let poll = time.monotonic.advanced(byMilliseconds: Limits.drainPollMilliseconds)
+        return min(timers.nextDeadline ?? poll, poll)
     }
 
     private func handle(_ completion: Completion) {
