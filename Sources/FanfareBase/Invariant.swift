@@ -10,7 +10,7 @@ public func invariant(
 }
 
 /// Stops the process where a value that must be there is not: the `else` of a guard, told as `invariant` would.
-@inline(never) @usableFromInline
+@inline(never)
 public func invariantFailure(_ sentence: String, file: StaticString = #fileID, line: UInt = #line) -> Never {
     fatalError("invariant broken: \(sentence)", file: file, line: line)
 }

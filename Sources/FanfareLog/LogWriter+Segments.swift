@@ -86,6 +86,9 @@ extension LogWriter {
             return
         }
         guard preparation.step == .idle || preparation.failureCode != nil else { return }
+        // A log that is hardly used needs no second file, and a start is not slowed by filling one.
+        let begun = configuration.segmentBytesEffective / LogLimits.preparationShare
+        guard active.writtenBytes >= begun || space != .available || !waiting.isEmpty else { return }
         if let retry = preparationRetry, time.monotonic < retry { return }
         preparationRetry = nil
         actions.add(.preparation, preparation.start(fileBytes: configuration.segmentBytesEffective))

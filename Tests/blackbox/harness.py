@@ -103,6 +103,7 @@ class Service:
                 {"name": "unix", "address": f"unix:{self.unix_path}", "protocol": "stream", "serves": sockets},
             ],
             "webhooks": {"networks": ["127.0.0.0/8", "::1/128"], "plain_http": True},
+            "log": {"segment_size": "4MiB"},
             "drain": "1s",
         }
 
