@@ -1,6 +1,5 @@
 import ArgumentParser
 
-
 @main
 struct Fanfare: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -8,6 +7,6 @@ struct Fanfare: ParsableCommand {
         abstract: "A notification service: one log, many cursors.",
         subcommands: [
             Serve.self, Check.self, Publish.self, Subscribe.self, Receive.self, Status.self, Subscriptions.self,
-            LogCommands.self, Schema.self, Bench.self,
+            LogCommands.self, Schema.self, Bench.self, Demo.self,
         ])
 }

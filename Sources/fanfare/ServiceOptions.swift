@@ -36,7 +36,8 @@ struct ServiceOptions: ParsableArguments {
     private func target(at url: ServiceURL) throws(CommandFailure) -> ClientTarget {
         let addresses = try Self.lookUp(url)
         do throws(TLSError) {
-            return try ClientTarget(url, addresses: addresses, token: effectiveToken, trust: url.isEncrypted ? try trust() : .none)
+            return try ClientTarget(
+                url, addresses: addresses, token: effectiveToken, trust: url.isEncrypted ? try trust() : .none)
         } catch {
             throw .usage(error.description)
         }

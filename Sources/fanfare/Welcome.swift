@@ -11,9 +11,12 @@ struct Welcome {
             Terminal.error("fanfare: after an unclean stop numbering continues above \(lost.upperBound.rawValue)")
         }
         for address in service.addresses {
-            Terminal.line("listening on \(Self.url(of: address))  (\(address.listener.name): \(Self.services(of: address)))")
+            Terminal.line(
+                "listening on \(Self.url(of: address))  (\(address.listener.name): \(Self.services(of: address)))")
         }
-        guard Terminal.isInteractive, let address = service.addresses.first(where: { Self.isPlainHTTP($0) }) else { return }
+        guard Terminal.isInteractive, let address = service.addresses.first(where: { Self.isPlainHTTP($0) }) else {
+            return
+        }
         let url = Self.url(of: address)
         Terminal.line("")
         Terminal.line("Try, each in a terminal of its own:")
@@ -27,7 +30,8 @@ struct Welcome {
     }
 
     private static func services(of address: OpenListeners.Address) -> String {
-        Listener.Service.allCases.filter { address.listener.serves.contains($0) }.map(\.rawValue).joined(separator: ", ")
+        Listener.Service.allCases.filter { address.listener.serves.contains($0) }.map(\.rawValue).joined(
+            separator: ", ")
     }
 
     private static func url(of address: OpenListeners.Address) -> String {

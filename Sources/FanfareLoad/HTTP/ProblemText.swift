@@ -15,7 +15,9 @@ package enum ProblemText {
         let detail = problem["detail"]?.string ?? ""
         var lines = [detail.isEmpty ? title : detail]
         for item in problem["errors"]?.array ?? [] {
-            guard let error = item.object, let words = error["detail"]?.string, !detail.contains(words) else { continue }
+            guard let error = item.object, let words = error["detail"]?.string, !detail.contains(words) else {
+                continue
+            }
             let pointer = error["pointer"]?.string ?? ""
             lines.append("  " + (pointer.isEmpty ? words : "\(pointer): \(words)"))
         }

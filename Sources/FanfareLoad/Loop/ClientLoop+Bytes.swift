@@ -84,7 +84,8 @@ extension ClientLoop {
             let room = TLSSession.sealedBytesMax(piece.count)
             guard let target = unsafe connection.output.reserve(room) else { return false }
             // Safe: reserve gave `room` bytes, and what is sealed into them is committed.
-            let count = unsafe tls.seal(piece.unsafeBytes, into: UnsafeMutableRawBufferPointer(start: target, count: room))
+            let count = unsafe tls.seal(
+                piece.unsafeBytes, into: UnsafeMutableRawBufferPointer(start: target, count: room))
             connection.output.commit(count)
         }
         return true

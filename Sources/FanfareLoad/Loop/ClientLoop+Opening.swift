@@ -127,7 +127,8 @@ extension ClientLoop {
         guard let encryption = connection.encryption else { return becomeOpen(connection) }
         do throws(TLSError) {
             let session = try TLSSession(
-                connectingWith: encryption.context, serverName: encryption.serverName, resumption: encryption.resumption)
+                connectingWith: encryption.context, serverName: encryption.serverName, resumption: encryption.resumption
+            )
             connection.tls = session
             startTimer(connection)
             try session.startHandshake(output: &tlsOutput)

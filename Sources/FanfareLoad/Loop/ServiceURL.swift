@@ -36,7 +36,8 @@ package struct ServiceURL: Sendable, Hashable, CustomStringConvertible {
             guard !path.isEmpty else { throw Self.refusal(text) }
             return
         }
-        guard let colon = text.firstRange(of: "://"), let scheme = Scheme(rawValue: text[..<colon.lowerBound].lowercased()),
+        guard let colon = text.firstRange(of: "://"),
+            let scheme = Scheme(rawValue: text[..<colon.lowerBound].lowercased()),
             scheme != .unix
         else { throw Self.refusal(text) }
         let rest = text[colon.upperBound...]
@@ -103,6 +104,7 @@ package struct ServiceURL: Sendable, Hashable, CustomStringConvertible {
 
     private static func refusal(_ text: String) -> ParseError {
         ParseError(
-            description: "\"\(text)\" is not http://HOST:PORT, https://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT or unix:PATH")
+            description:
+                "\"\(text)\" is not http://HOST:PORT, https://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT or unix:PATH")
     }
 }

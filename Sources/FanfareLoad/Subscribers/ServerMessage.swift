@@ -54,7 +54,9 @@ package enum DeliveredEvent {
     /// The 25 characters of the position; nil when the message is no event.
     @inlinable package static func position(of message: ByteView) -> ByteView? {
         let start = EventRecord.positionOffset
-        guard message.count > start + Position.textBytes, message.hasPrefix(EventRecord.canonicalPrefix) else { return nil }
+        guard message.count > start + Position.textBytes, message.hasPrefix(EventRecord.canonicalPrefix) else {
+            return nil
+        }
         return message.slice(start..<start + Position.textBytes)
     }
 }

@@ -21,7 +21,9 @@ package struct WebhookArrival {
             return (text(type), text(id))
         }
         let document: JSONDocument
-        do throws(JSONSyntaxError) { document = try JSONDocument(request.body.array, depthMax: 1024) } catch { return nil }
+        do throws(JSONSyntaxError) { document = try JSONDocument(request.body.array, depthMax: 1024) } catch {
+            return nil
+        }
         guard let object = document.root.object, object["specversion"] != nil, let type = object["type"]?.string,
             let id = object["id"]?.string
         else { return nil }

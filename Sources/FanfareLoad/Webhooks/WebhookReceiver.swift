@@ -13,7 +13,8 @@ package final class WebhookReceiver {
     private var ledger = AttemptLedger()
 
     /// A receiver; `listen` makes it reachable. `answer` is called for every POST.
-    package init(_ loop: ClientLoop, signer: WebhookSigner? = nil, answer: @escaping (WebhookArrival) -> WebhookAnswer) {
+    package init(_ loop: ClientLoop, signer: WebhookSigner? = nil, answer: @escaping (WebhookArrival) -> WebhookAnswer)
+    {
         self.loop = loop
         self.signer = signer
         self.answer = answer

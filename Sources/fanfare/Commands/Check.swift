@@ -35,5 +35,7 @@ struct Check: ParsableCommand {
 /// Counting words.
 enum Plural {
     /// `1 file`, `2 files`.
-    static func of(_ count: some BinaryInteger, _ noun: String) -> String { count == 1 ? "1 \(noun)" : "\(count) \(noun)s" }
+    static func of(_ count: some BinaryInteger, _ noun: String) -> String {
+        count == 1 ? "1 \(noun)" : "\(count) \(noun)s"
+    }
 }

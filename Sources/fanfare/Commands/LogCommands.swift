@@ -32,7 +32,8 @@ struct LogCommands: ParsableCommand {
 struct Verify: FanfareCommand {
     static let configuration = CommandConfiguration(
         abstract: "Check a data directory: is every event there and undamaged?",
-        discussion: "Exits with 0 when it is, 65 when it is damaged, 74 when it cannot be read. Nothing is changed. The "
+        discussion:
+            "Exits with 0 when it is, 65 when it is damaged, 74 when it cannot be read. Nothing is changed. The "
             + "service must not be running on it.")
 
     @Argument(help: "The data directory.")
@@ -85,7 +86,8 @@ struct Verify: FanfareCommand {
             .init("segments", .integer(report.segments)), .init("batches", .integer(report.batches)),
             .init("events", .integer(Int(report.events))), .init("lost", .integer(Int(report.lost))),
             .init("subscriptions", .integer(report.subscriptions)), .init("unfinished", places(report.unfinished)),
-            .init("damage", places(report.damage)), .init("errors", .array(report.errors.map { .string($0.description) })),
+            .init("damage", places(report.damage)),
+            .init("errors", .array(report.errors.map { .string($0.description) })),
         ]
         if let first = report.first { members.append(.init("first", .integer(Int(first.rawValue)))) }
         if let last = report.last { members.append(.init("last", .integer(Int(last.rawValue)))) }
@@ -97,7 +99,8 @@ struct Verify: FanfareCommand {
 struct Show: FanfareCommand {
     static let configuration = CommandConfiguration(
         abstract: "Print a log's events, one JSON object a line.",
-        discussion: "Numbers without an event and damage are told on standard error; after damage reading goes on with the "
+        discussion:
+            "Numbers without an event and damage are told on standard error; after damage reading goes on with the "
             + "next segment, and the exit code is 65. May be used while a service is running.")
 
     @Argument(help: "The data directory.")
@@ -138,6 +141,7 @@ struct Show: FanfareCommand {
 
     func validate() throws {
         guard let from, Position(from) == nil, UInt64(from) == nil else { return }
-        throw ValidationError("--from must be a position (LOGID-NNNNNNNNNNNNNNNN) or a sequence number, not \"\(from)\".")
+        throw ValidationError(
+            "--from must be a position (LOGID-NNNNNNNNNNNNNNNN) or a sequence number, not \"\(from)\".")
     }
 }

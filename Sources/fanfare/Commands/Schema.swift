@@ -10,7 +10,9 @@ struct Schema: FanfareCommand {
 
     func perform() throws(CommandFailure) {
         let schema: JSONSchema
-        do throws(JSONSchema.UnknownKind) { schema = try JSONSchema(named: kind) } catch { throw .usage(error.description) }
+        do throws(JSONSchema.UnknownKind) { schema = try JSONSchema(named: kind) } catch {
+            throw .usage(error.description)
+        }
         Terminal.write(schema.page)
     }
 }

@@ -19,7 +19,9 @@ struct Subscribe: FanfareCommand {
 
     @OptionGroup var service: ServiceOptions
 
-    @Option(parsing: .upToNextOption, help: ArgumentHelp("Patterns: * is one token, a final > any more.", valueName: "pattern"))
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Patterns: * is one token, a final > any more.", valueName: "pattern"))
     var topic: [String]
 
     @Option(help: "websocket, sse or stream; without it stream for its URLs, else websocket.")
@@ -131,16 +133,20 @@ final class SubscriptionPrinter: SubscriberObserver {
         switch message {
         case .subscribed(let position), .heartbeat(let position): Array(position.utf8).withByteView { remember($0) }
         case .gap(let after, let next):
-            say("gap: nothing between \(after) and \(next)", .object([
-                .init("op", .string("gap")), .init("after", .string(after)), .init("next", .string(next)),
-            ]))
+            say(
+                "gap: nothing between \(after) and \(next)",
+                .object([
+                    .init("op", .string("gap")), .init("after", .string(after)), .init("next", .string(next)),
+                ]))
         case .closing(let reason, let milliseconds):
             retryAfterMilliseconds = milliseconds
             say("closing: \(reason)", .object([.init("op", .string("closing")), .init("reason", .string(reason))]))
         case .error(let title, let detail):
-            say("error: \(detail)", .object([
-                .init("op", .string("error")), .init("title", .string(title)), .init("detail", .string(detail)),
-            ]))
+            say(
+                "error: \(detail)",
+                .object([
+                    .init("op", .string("error")), .init("title", .string(title)), .init("detail", .string(detail)),
+                ]))
             // A refused subscribe on a stream: there is nothing else that could come.
             if !hasBegun { end(.data(detail)) }
         case .published, .pong, .unknown: break
@@ -189,6 +195,7 @@ extension Duration {
     /// Seconds with one digit, or whole ones.
     var formatted: String {
         let milliseconds = components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
-        return milliseconds % 1000 == 0 ? "\(milliseconds / 1000) s" : "\(milliseconds / 1000).\(milliseconds % 1000 / 100) s"
+        return milliseconds % 1000 == 0
+            ? "\(milliseconds / 1000) s" : "\(milliseconds / 1000).\(milliseconds % 1000 / 100) s"
     }
 }

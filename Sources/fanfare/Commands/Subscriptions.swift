@@ -74,7 +74,8 @@ struct ShowSubscription: FanfareCommand {
 
 /// `fanfare subscriptions enable`.
 struct EnableSubscription: FanfareCommand {
-    static let configuration = CommandConfiguration(commandName: "enable", abstract: "Let a disabled subscription go on.")
+    static let configuration = CommandConfiguration(
+        commandName: "enable", abstract: "Let a disabled subscription go on.")
 
     @OptionGroup var service: ServiceOptions
 
@@ -142,7 +143,8 @@ struct Redeliver: FanfareCommand {
 struct ExportSubscriptions: FanfareCommand {
     static let configuration = CommandConfiguration(
         commandName: "export", abstract: "Write subscriptions as files for subscriptions.d.",
-        discussion: "Secrets are never given back: where they are written out, the files say so, and `fanfare check` names "
+        discussion:
+            "Secrets are never given back: where they are written out, the files say so, and `fanfare check` names "
             + "the places to fill in.")
 
     @OptionGroup var service: ServiceOptions

@@ -44,7 +44,8 @@ struct Publish: FanfareCommand {
         let input = PublishInput(try InputFile.read(file))
         if case .bodies = input.kind {
             guard topic != nil else {
-                throw .data("\(file == "-" ? "the input" : file) is no CloudEvent; name a --topic to publish it as it is")
+                throw .data(
+                    "\(file == "-" ? "the input" : file) is no CloudEvent; name a --topic to publish it as it is")
             }
         } else if type != nil {
             throw .usage("--type is for plain bodies; CloudEvents have their own")
@@ -68,7 +69,9 @@ struct Publish: FanfareCommand {
         } else {
             var text = "accepted \(Plural.of(tally.accepted, "event"))"
             if tally.duplicates > 0 { text += ", \(Plural.of(tally.duplicates, "duplicate")) among them" }
-            if let first = tally.first, let last = tally.last { text += first == last ? ": \(first)" : ": \(first) to \(last)" }
+            if let first = tally.first, let last = tally.last {
+                text += first == last ? ": \(first)" : ": \(first) to \(last)"
+            }
             Terminal.line(text)
         }
     }

@@ -24,7 +24,8 @@ struct PublishInput {
     init(_ bytes: [UInt8]) {
         let first = bytes.first { !Self.isBlank($0) }
         guard first == UInt8(ascii: "{") || first == UInt8(ascii: "[") else {
-            self.init(.bodies(contentType: Self.isText(bytes) ? "text/plain; charset=utf-8" : Self.binary), [bytes[...]])
+            self.init(
+                .bodies(contentType: Self.isText(bytes) ? "text/plain; charset=utf-8" : Self.binary), [bytes[...]])
             return
         }
         if let root = Self.parse(bytes) {

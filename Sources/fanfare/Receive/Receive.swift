@@ -27,7 +27,8 @@ struct Receive: FanfareCommand {
     @Option(help: "Where to listen; port 0 takes a free one.")
     var listen = "127.0.0.1:9000"
 
-    @Option(parsing: .upToNextOption, help: ArgumentHelp("Register for events whose topics match.", valueName: "pattern"))
+    @Option(
+        parsing: .upToNextOption, help: ArgumentHelp("Register for events whose topics match.", valueName: "pattern"))
     var topic: [String] = []
 
     @OptionGroup var service: ServiceOptions
@@ -114,7 +115,8 @@ enum DelayText {
         let units: [(String, Int)] = [("ms", 1), ("s", 1000), ("m", 60_000)]
         for (unit, factor) in units where text.hasSuffix(unit) {
             let digits = text.dropLast(unit.count)
-            guard !digits.isEmpty, digits.utf8.count <= 7, digits.allSatisfy(\.isASCII), let value = UInt32(digits) else {
+            guard !digits.isEmpty, digits.utf8.count <= 7, digits.allSatisfy(\.isASCII), let value = UInt32(digits)
+            else {
                 continue
             }
             return Int(value) * factor <= 3_600_000 ? Int(value) * factor : nil
