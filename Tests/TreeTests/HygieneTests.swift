@@ -35,8 +35,16 @@ enum Hygiene {
 
     private static func find(_ text: String, in file: SourceTree.File) -> [Finding] {
         SwiftText(file.lines).code.enumerated().compactMap { index, code in
-            code.contains(text) ? Finding(path: file.path, line: index + 1, what: "`\(text)`") : nil
+            containsWord(text, in: code) ? Finding(path: file.path, line: index + 1, what: "`\(text)`") : nil
         }
+    }
+}
+
+extension Hygiene {
+    /// Whether `text` stands in `code` with no letter before it: `entry?` and `registry?` are no `try?`.
+    private static func containsWord(_ text: String, in code: String) -> Bool {
+        let parts = code.split(separator: text, omittingEmptySubsequences: false)
+        return parts.dropLast().contains { !($0.last?.isLetter ?? false) }
     }
 }
 
@@ -71,7 +79,7 @@ enum Hygiene {
         let text = """
             let a = try? f()
             // try? in a comment and "try?" in a string are nothing
-            let b = "try?"
+            let b = "try?", c = entry?.value
             final class C: @unchecked Sendable {}
             // One thread only ever touches it.
             final class D: @unchecked Sendable {}

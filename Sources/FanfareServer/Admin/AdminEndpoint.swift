@@ -64,7 +64,7 @@ struct AdminEndpoint {
     /// The subscription `id`, if whoever asks may see it.
     func find(_ id: String, _ admitted: Router.Admitted) -> Result<SubscriptionEntry, Refused> {
         guard let entry = shard.service.subscriptions[id] else { return .failure(Refused(Self.noSubscription(id))) }
-        guard entry.isManaged(by: admitted.principal) else {
+        guard entry.known.isManaged(by: admitted.principal) else {
             return .failure(Refused(Router.forbidden("The token may not manage the subscription \(id).")))
         }
         return .success(entry)

@@ -10,7 +10,7 @@ extension AdminEndpoint {
         case .success(let value): limit = value
         case .failure(let refused): return .answer(refused.answer)
         }
-        var entries = shard.service.subscriptions.all.filter { $0.isManaged(by: admitted.principal) }
+        var entries = shard.service.subscriptions.all.filter { $0.known.isManaged(by: admitted.principal) }
         if let id = admitted.query.first("subscription") {
             switch find(id, admitted) {
             case .success(let entry): entries = [entry]
@@ -33,14 +33,16 @@ extension AdminEndpoint {
         case .failure(let refused): return .answer(refused.answer)
         }
         let reply = address(admitted)
-        shard.gather({ SocketReport.mostBehind(limit, on: $0) }) { parts, shard in
-            let rows = parts.flatMap { $0 }.sorted { $0.lag > $1.lag }.prefix(limit)
-            let total = shard.service.metrics.reduce(0) { $0 + $1.socketsOpen }
-            let json = JSONOutput.object([
-                .init("total", .integer(total)), .init("connections", .array(rows.map { $0.json(shard.service) })),
-            ])
-            shard.answer(reply, .json(200, json.line))
-        }
+        shard.gather(
+            { SocketReport.mostBehind(limit, on: $0) },
+            then: { parts, shard in
+                let rows = parts.flatMap { $0 }.sorted { $0.lag > $1.lag }.prefix(limit)
+                let total = shard.service.metrics.reduce(0) { $0 + $1.socketsOpen }
+                let json = JSONOutput.object([
+                    .init("total", .integer(total)), .init("connections", .array(rows.map { $0.json(shard.service) })),
+                ])
+                shard.answer(reply, .json(200, json.line))
+            })
         return .pending
     }
 
@@ -48,11 +50,14 @@ extension AdminEndpoint {
     func status(_ admitted: Router.Admitted) -> HTTPHandler.Verdict {
         let reply = address(admitted)
         let principal = admitted.principal
-        shard.gather({ ConnectionCounts(of: $0) }) { parts, shard in
-            let counts = parts.reduce(into: ConnectionCounts()) { $0.add($1) }
-            let page = StatusPage(service: shard.service, connections: counts, principal: principal, now: shard.time.wall)
-            shard.answer(reply, .json(200, page.json.line))
-        }
+        shard.gather(
+            { ConnectionCounts(of: $0) },
+            then: { parts, shard in
+                let counts = parts.reduce(into: ConnectionCounts()) { $0.add($1) }
+                let page = StatusPage(
+                    service: shard.service, connections: counts, principal: principal, now: shard.time.wall)
+                shard.answer(reply, .json(200, page.json.line))
+            })
         return .pending
     }
 
@@ -92,6 +97,7 @@ struct DeadLetterList {
             JSONOutput.object([
                 .init("subscription", .string(id)),
                 .init("position", .string(Position(log: log, sequence: letter.sequence).description)),
+                .init("kind", .string(letter.kind == 1 ? "expired" : "exhausted")),
                 .init("time", .string(RFC3339.text(letter.time))),
                 .init("attempts", .integer(Int(letter.attempts))),
                 .init("status", letter.status == 0 ? .null : .integer(Int(letter.status))),

@@ -13,7 +13,7 @@ extension AdminEndpoint {
         }
         let after = admitted.query.first("after") ?? ""
         let entries = shard.service.subscriptions.all
-            .filter { $0.id > after && $0.isManaged(by: admitted.principal) }.sorted { $0.id < $1.id }
+            .filter { $0.id > after && $0.known.isManaged(by: admitted.principal) }.sorted { $0.id < $1.id }
         let json = SubscriptionJSON(service: shard.service)
         var body = Array("{\"subscriptions\":[".utf8)
         var count = 0
@@ -47,8 +47,9 @@ extension AdminEndpoint {
     }
 
     /// A change that needs no body.
-    func change(_ admitted: Router.Admitted, _ id: String, _ kind: SubscriptionChange.Kind) -> HTTPHandler.Verdict {
-        let change = SubscriptionChange(kind: kind, id: id, principal: admitted.principal, reply: address(admitted))
+    func change(_ admitted: Router.Admitted, _ id: String, _ kind: ChangeRequest.Kind) -> HTTPHandler.Verdict {
+        let change = SubscriptionChange(
+            request: ChangeRequest(kind, id: id, by: admitted.principal), reply: address(admitted))
         shard.perform(on: 0) { change.apply($0) }
         return .pending
     }
@@ -94,8 +95,8 @@ struct SubscriptionProposal: Sendable {
     func judge(_ service: ServiceContext) {
         do throws(Diagnostics) {
             let definition = try SubscriptionDefinition.parse(body, id: id, policy: service.configuration.apiPolicy())
-            let kind = SubscriptionChange.Kind.put(definition, secret: Self.makeSecret())
-            let change = SubscriptionChange(kind: kind, id: id, principal: principal, reply: reply)
+            let kind = ChangeRequest.Kind.put(definition, secret: Self.makeSecret())
+            let change = SubscriptionChange(request: ChangeRequest(kind, id: id, by: principal), reply: reply)
             service.inboxes[0].post(ShardTask { change.apply($0) })
         } catch {
             let answer = error.answer

@@ -6,7 +6,7 @@ import Synchronization
 /// time, in the order in which they were given; started with the first.
 ///
 /// Invariant: at most `Limits.adminJobsMax` jobs wait; one more is refused.
-final class AdminWorker: Sendable {
+package final class AdminWorker: Sendable {
     private struct State {
         var jobs: [@Sendable () -> Void] = []
         var isStarted = false
@@ -16,10 +16,10 @@ final class AdminWorker: Sendable {
     private let condition = Condition()
 
     /// Nothing to do yet.
-    init() {}
+    package init() {}
 
     /// Does `job` when those before it are done. Any thread; false when too many wait.
-    func submit(_ job: @escaping @Sendable () -> Void) -> Bool {
+    package func submit(_ job: @escaping @Sendable () -> Void) -> Bool {
         let (isTaken, isFirst) = state.withLock { state in
             guard state.jobs.count < Limits.adminJobsMax else { return (false, false) }
             state.jobs.append(job)

@@ -1,19 +1,19 @@
 /// What the definitions of files change: a pure comparison with what is known (CONTRACT, section 2: files are the truth
 /// for their subscriptions).
-struct FilePlan {
+package struct FilePlan: Sendable {
     /// Files whose subscription nobody knows yet.
-    var created: [SubscriptionDefinition] = []
+    package var created: [SubscriptionDefinition] = []
     /// Files that say something else than what is known, or whose subscription was paused.
-    var replaced: [SubscriptionDefinition] = []
+    package var replaced: [SubscriptionDefinition] = []
     /// Of those replaced, the ones that were made through the API: the file takes over.
-    var takenOver: [String] = []
+    package var takenOver: [String] = []
     /// Subscriptions whose file has gone, and that were not paused for it yet.
-    var vanished: [String] = []
+    package var vanished: [String] = []
     /// Subscriptions of files that are as they were.
-    var unchanged = 0
+    package var unchanged = 0
 
     /// Compares the files' definitions with what is known.
-    init(files: [SubscriptionDefinition], known: [SubscriptionEntry]) {
+    package init(files: [SubscriptionDefinition], known: [KnownSubscription]) {
         let entries = Dictionary(known.map { ($0.id, $0) }) { first, _ in first }
         for file in files {
             guard let entry = entries[file.id] else {
@@ -30,9 +30,4 @@ struct FilePlan {
         let ids = Set(files.map(\.id))
         vanished = known.filter { $0.isOfPresentFile && !ids.contains($0.id) }.map(\.id).sorted()
     }
-}
-
-extension SubscriptionEntry {
-    /// Its file is the truth, so the API changes nothing.
-    var isOfPresentFile: Bool { if case .file(.some) = origin { true } else { false } }
 }

@@ -89,7 +89,7 @@ extension Reload.Outcome {
 
 extension Configuration {
     /// The top-level keys that say something else than in `other`, of those a running service does not take over.
-    func keysThatDiffer(from other: Configuration) -> [String] {
+    package func keysThatDiffer(from other: Configuration) -> [String] {
         var keys: [String] = []
         func compare<Value: Equatable>(_ key: String, _ path: KeyPath<Configuration, Value>) {
             if self[keyPath: path] != other[keyPath: path] { keys.append(key) }

@@ -10,7 +10,7 @@ struct StatusPage {
     /// As the API gives it.
     var json: JSONOutput {
         let summary = SubscriptionJSON(service: service)
-        let entries = service.subscriptions.all.filter { $0.isManaged(by: principal) }.sorted { $0.id < $1.id }
+        let entries = service.subscriptions.all.filter { $0.known.isManaged(by: principal) }.sorted { $0.id < $1.id }
         let log = service.logID
         return .object([
             .init("version", .string(ServiceVersion.text)),

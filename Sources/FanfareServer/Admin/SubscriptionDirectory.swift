@@ -4,39 +4,21 @@ import Synchronization
 
 /// One webhook subscription as the registry knows it.
 struct SubscriptionEntry: Sendable {
-    /// Where its definition is kept.
-    enum Origin: Sendable, Hashable {
-        /// The journal; the API changes it.
-        case api
-        /// A file; nil when the file has gone.
-        case file(String?)
-    }
-
     /// Its number in the journal.
     let number: SubscriptionNumber
-    /// Its name.
-    let id: String
-    /// Where its definition is kept.
-    var origin: Origin
+    /// What decisions about it depend on.
+    var known: KnownSubscription
     /// Counts replacements.
     var revision: UInt64
-    /// What it is, as written; nil when that is not known: its file has gone or its document cannot be read any more.
-    var definition: SubscriptionDefinition?
-    /// Why nothing is delivered though nobody disabled it; nil when something is.
-    var paused: String?
-    /// A shard has been given it.
-    var isInstalled = false
     /// What it is doing.
     let status: SubscriptionStatus
 
+    /// Its name.
+    var id: String { known.id }
+    /// What it is, as written; nil when that is not known.
+    var definition: SubscriptionDefinition? { known.definition }
     /// `active`, `failing`, `disabled` or `paused`.
-    var state: String { paused == nil ? status.current.state : "paused" }
-
-    /// Whether `principal` may see and change it. What nobody knows the tenant of is for those who may everything.
-    func isManaged(by principal: Principal) -> Bool {
-        guard let definition else { return principal.mayManageEverything }
-        return principal.mayManage(definition.tenant)
-    }
+    var state: String { known.paused == nil ? status.current.state : "paused" }
 }
 
 /// The table of all webhook subscriptions: the registry on shard 0 changes it, whoever answers the API reads it.

@@ -19,10 +19,10 @@ struct SubscriptionJSON {
         var members: [JSONOutput.Member] = [
             .init("id", .string(entry.id)),
             .init("tenant", entry.definition.map { .string($0.tenant) } ?? .null),
-            .init("state", .string(entry.paused == nil ? status.state : "paused")),
+            .init("state", .string(entry.known.paused == nil ? status.state : "paused")),
         ]
-        if let paused = entry.paused { members.append(.init("paused_because", .string(paused))) }
-        switch entry.origin {
+        if let paused = entry.known.paused { members.append(.init("paused_because", .string(paused))) }
+        switch entry.known.origin {
         case .api: members.append(.init("origin", .string("api")))
         case .file(let path):
             members.append(.init("origin", .string("file")))

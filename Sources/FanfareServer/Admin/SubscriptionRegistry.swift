@@ -32,12 +32,12 @@ final class SubscriptionRegistry {
             shard.service.subscriptions.set(Self.entry(number, known.definition, policy, shard.service))
         }
         apply(files: files, shard)
-        for entry in shard.service.subscriptions.all where !entry.isInstalled {
+        for entry in shard.service.subscriptions.all where !entry.known.isInstalled {
             if entry.definition != nil {
                 install(entry, shard)
             } else {
                 showAsKept(entry)
-                if entry.origin == .file(nil) { Self.reportGone(entry.id, shard.service) }
+                if entry.known.origin == .file(nil) { Self.reportGone(entry.id, shard.service) }
             }
         }
     }
@@ -47,16 +47,17 @@ final class SubscriptionRegistry {
         _ number: SubscriptionNumber, _ known: JournalDefinition, _ policy: DefinitionPolicy, _ service: ServiceContext
     ) -> SubscriptionEntry {
         var entry = SubscriptionEntry(
-            number: number, id: known.id, origin: .api, revision: known.revision, status: SubscriptionStatus())
+            number: number, known: KnownSubscription(id: known.id, origin: .api), revision: known.revision,
+            status: SubscriptionStatus())
         guard known.origin == .api else {
-            entry.origin = .file(nil)
-            entry.paused = Self.fileHasGone
+            entry.known.origin = .file(nil)
+            entry.known.paused = Self.fileHasGone
             return entry
         }
         do throws(Diagnostics) {
-            entry.definition = try SubscriptionDefinition.parse(known.document, id: known.id, policy: policy)
+            entry.known.definition = try SubscriptionDefinition.parse(known.document, id: known.id, policy: policy)
         } catch {
-            entry.paused = "its definition is not accepted any more: \(error.all[0])"
+            entry.known.paused = "its definition is not accepted any more: \(error.all[0])"
             service.report("subscription \(known.id) is paused: its definition is not accepted any more:\n\(error)")
         }
         return entry
@@ -74,7 +75,7 @@ final class SubscriptionRegistry {
     @discardableResult
     func apply(files: [SubscriptionDefinition], _ shard: Shard) -> FilePlan {
         let service = shard.service
-        let plan = FilePlan(files: files, known: service.subscriptions.all)
+        let plan = FilePlan(files: files, known: service.subscriptions.all.map(\.known))
         for id in plan.takenOver {
             service.report("subscription \(id): its file takes over what was made through the API")
         }
@@ -85,8 +86,8 @@ final class SubscriptionRegistry {
         for id in plan.vanished {
             guard var entry = service.subscriptions[id] else { continue }
             Self.reportGone(id, service)
-            entry.origin = .file(nil)
-            entry.paused = Self.fileHasGone
+            entry.known.origin = .file(nil)
+            entry.known.paused = Self.fileHasGone
             service.subscriptions.set(entry)
             onOwner(of: entry.number, shard) { [number = entry.number] in $0.webhooks.pause(number, $0) }
         }
@@ -113,11 +114,11 @@ final class SubscriptionRegistry {
     {
         numberMax += 1
         let entry = SubscriptionEntry(
-            number: SubscriptionNumber(numberMax), id: definition.id, origin: Self.origin(of: definition), revision: 1,
-            definition: definition, status: SubscriptionStatus())
+            number: SubscriptionNumber(numberMax), known: KnownSubscription(definition), revision: 1,
+            status: SubscriptionStatus())
         define(entry)
         let through = journal.record(.cursor(entry.number, start), urgent: true)
-        return (install(entry, shard), through)
+        return (install(entry, newAfter: start, shard), through)
     }
 
     /// Gives a subscription another definition; its cursor stays where it is.
@@ -126,19 +127,24 @@ final class SubscriptionRegistry {
         -> (entry: SubscriptionEntry, through: UInt64)
     {
         var replaced = entry
-        replaced.definition = definition
-        replaced.origin = Self.origin(of: definition)
-        // A file read again at start is no replacement.
-        if entry.definition != nil || entry.origin == .api { replaced.revision += 1 }
-        replaced.paused = nil
-        let isKnown = entry.revision == replaced.revision && replaced.origin != .api
-        let through = isKnown ? journal.recorded : define(replaced)
-        let wasPaused = entry.isInstalled && entry.paused != nil
+        replaced.known = KnownSubscription(definition)
+        replaced.known.isInstalled = entry.known.isInstalled
+        // A file's definition read for the first time since the start replaces nothing: the journal keeps none.
+        let isFirstReading = entry.definition == nil && entry.known.origin != .api && replaced.known.isOfPresentFile
+        if !isFirstReading { replaced.revision += 1 }
+        let through = isFirstReading ? journal.recorded : define(replaced)
         let installed = install(replaced, shard)
-        if wasPaused, journal.state.subscriptions[entry.number]?.disabled == nil {
-            onOwner(of: entry.number, shard) { [number = entry.number] in $0.webhooks.resume(number, $0) }
-        }
+        if entry.known.isInstalled, entry.known.paused != nil { goOn(entry, shard) }
         return (installed, through)
+    }
+
+    /// What was paused is delivered again, unless it was disabled besides.
+    private func goOn(_ entry: SubscriptionEntry, _ shard: Shard) {
+        let isDisabled = journal.state.subscriptions[entry.number]?.disabled != nil
+        onOwner(of: entry.number, shard) { [number = entry.number, status = entry.status] shard in
+            if isDisabled { return status.update { $0.state = "disabled" } }
+            shard.webhooks.resume(number, shard)
+        }
     }
 
     /// Forgets a subscription and all that is known of it.
@@ -157,24 +163,17 @@ final class SubscriptionRegistry {
 
     /// Makes no further attempts until it is enabled.
     func disable(_ entry: SubscriptionEntry, reason: String, _ shard: Shard) -> UInt64 {
-        entry.status.update {
-            $0.state = "disabled"
-            $0.lastError = $0.lastError ?? reason
+        entry.status.update { $0.state = "disabled" }
+        onOwner(of: entry.number, shard) { [number = entry.number, status = entry.status] shard in
+            shard.webhooks.pause(number, shard)
+            status.update { $0.state = "disabled" }
         }
-        onOwner(of: entry.number, shard) { [number = entry.number] in $0.webhooks.pause(number, $0) }
         return journal.record(.disable(entry.number, reason: reason, time: shard.time.wall), urgent: true)
-    }
-
-    private static func origin(of definition: SubscriptionDefinition) -> SubscriptionEntry.Origin {
-        switch definition.origin {
-        case .api: .api
-        case .file(let path): .file(path)
-        }
     }
 
     @discardableResult
     private func define(_ entry: SubscriptionEntry) -> UInt64 {
-        let isFile = entry.origin != .api
+        let isFile = entry.known.origin != .api
         return journal.record(
             .define(
                 entry.number,
@@ -185,18 +184,21 @@ final class SubscriptionRegistry {
 
     // MARK: Delivery
 
-    /// Hands a subscription to the shard that delivers it.
+    /// Hands a subscription to the shard that delivers it. A new one begins after `start`; any other goes on from what the
+    /// journal knows.
     @discardableResult
-    private func install(_ entry: SubscriptionEntry, _ shard: Shard) -> SubscriptionEntry {
+    private func install(_ entry: SubscriptionEntry, newAfter start: SequenceNumber? = nil, _ shard: Shard)
+        -> SubscriptionEntry
+    {
         guard let definition = entry.definition else { return entry }
         var entry = entry
-        if !entry.isInstalled { showAsKept(entry) }
-        entry.isInstalled = true
+        if !entry.known.isInstalled { showAsKept(entry) }
+        entry.known.isInstalled = true
         shard.service.subscriptions.set(entry)
         let installation = WebhookInstallation(
             number: entry.number, definition: shard.service.isDevelopment ? definition.forDevelopment() : definition,
-            start: journal.state.cursor(of: entry.number) ?? .zero, restored: journal.state.subscriptions[entry.number],
-            status: entry.status)
+            start: start ?? journal.state.cursor(of: entry.number) ?? .zero,
+            restored: start == nil ? journal.state.subscriptions[entry.number] : nil, status: entry.status)
         onOwner(of: entry.number, shard) { $0.webhooks.install(installation, $0) }
         return entry
     }

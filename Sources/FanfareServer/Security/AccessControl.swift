@@ -13,7 +13,8 @@ package struct Principal: Sendable, Hashable {
     package static let anonymous = Principal(
         name: nil, publish: [">"], subscribe: [">", "fanfare.>"], manage: ["*"])
 
-    init(name: String?, publish: [String], subscribe: [String], manage: [String]) {
+    /// Someone with these patterns and tenants, as a token's `allow` has them; the patterns have been checked.
+    package init(name: String?, publish: [String], subscribe: [String], manage: [String]) {
         self.name = name
         self.publish = publish.map(Self.pattern)
         self.subscribe = subscribe.map(Self.pattern)
