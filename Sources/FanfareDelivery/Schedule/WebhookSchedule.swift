@@ -218,6 +218,16 @@ package struct WebhookSchedule {
         pace = EndpointPace(concurrency: Self.concurrency(options), rateLimit: options.rateLimit)
     }
 
+    /// Takes up again what was given up on: due now, with the schedule ahead of it but for the first delay. False when it
+    /// is a retry already, or when no more retries are kept.
+    package mutating func redeliver(_ sequence: SequenceNumber, now: TurnTime) -> Bool {
+        let isKnown =
+            waiting.entries.contains { $0.sequence == sequence } || inFlight.contains { $0.attempt.sequence == sequence }
+        guard !isKnown, retries < WebhookLimits.outstandingRetries else { return false }
+        _ = schedule(sequence, attempt: 2, after: 0, now)
+        return true
+    }
+
     /// The log has removed everything up to `sequence`: what waits there can no longer be delivered and is given up on
     /// (kind `expired`). What is in flight finishes. Ascending.
     package mutating func expire(through sequence: SequenceNumber) -> [WebhookAttempt] {

@@ -35,7 +35,8 @@ struct AdminEndpoint {
         case "attempts": reading(admitted) { listAttempts(admitted, id) }
         case "enable": posting(admitted) { change(admitted, id, .enable) }
         case "disable": posting(admitted) { change(admitted, id, .disable) }
-        case "redeliver", "test": posting(admitted) { later(admitted, id, name) }
+        case "redeliver": posting(admitted) { redeliver(admitted, id) }
+        case "test": posting(admitted) { later(admitted, id, name) }
         default: .answer(Router.notFound(admitted.request.path.string, knownElsewhere: nil))
         }
     }

@@ -97,7 +97,7 @@ struct DeadLetterList {
             JSONOutput.object([
                 .init("subscription", .string(id)),
                 .init("position", .string(Position(log: log, sequence: letter.sequence).description)),
-                .init("kind", .string(letter.kind == 1 ? "expired" : "exhausted")),
+                .init("kind", .string(letter.kind == DeadLetterKind.expired.rawValue ? "expired" : "exhausted")),
                 .init("time", .string(RFC3339.text(letter.time))),
                 .init("attempts", .integer(Int(letter.attempts))),
                 .init("status", letter.status == 0 ? .null : .integer(Int(letter.status))),

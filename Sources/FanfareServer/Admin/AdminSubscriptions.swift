@@ -94,12 +94,15 @@ struct SubscriptionProposal: Sendable {
     /// Reads it and hands it to shard 0, or answers with everything that is wrong.
     func judge(_ service: ServiceContext) {
         do throws(Diagnostics) {
-            let definition = try SubscriptionDefinition.parse(body, id: id, policy: service.configuration.apiPolicy())
+            let configuration = service.configuration
+            let addresses = configuration.addressPolicy(ownAddresses: OwnAddresses.ofMachine())
+            let definition = try SubscriptionDefinition.parse(
+                body, id: id, policy: configuration.apiPolicy(addresses: addresses))
             let kind = ChangeRequest.Kind.put(definition, secret: Self.makeSecret())
             let change = SubscriptionChange(request: ChangeRequest(kind, id: id, by: principal), reply: reply)
             service.inboxes[0].post(ShardTask { change.apply($0) })
         } catch {
-            let answer = error.answer
+            let answer = error.answer("invalid-definition")
             service.inboxes[reply.shard].post(ShardTask { [reply] in $0.answer(reply, answer) })
         }
     }
@@ -112,8 +115,8 @@ struct SubscriptionProposal: Sendable {
 }
 
 extension Diagnostics {
-    /// Everything that is wrong in a request's body.
-    fileprivate var answer: Answer {
+    /// Everything that is wrong in a request's body, as a problem of the type `code`.
+    func answer(_ code: String) -> Answer {
         let items = all.map { diagnostic -> ProblemDocument.Item in
             guard diagnostic.kind == .notJSON, let location = diagnostic.location else {
                 return .init(detail: diagnostic.message, pointer: diagnostic.pointer.text)
@@ -121,6 +124,6 @@ extension Diagnostics {
             return .init(detail: "line \(location.line), column \(location.column): not JSON: \(diagnostic.message)")
         }
         return .problem(
-            400, "invalid-definition", items.count == 1 ? items[0].detail : "\(items.count) things are wrong.", errors: items)
+            400, code, items.count == 1 ? items[0].detail : "\(items.count) things are wrong.", errors: items)
     }
 }

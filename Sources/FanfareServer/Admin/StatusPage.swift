@@ -39,9 +39,3 @@ struct StatusPage {
         }
     }
 }
-
-/// What this build calls itself.
-package enum ServiceVersion {
-    /// As in `user-agent: fanfare/VERSION` and `fanfare --version`.
-    package static let text = "0.1.0"
-}

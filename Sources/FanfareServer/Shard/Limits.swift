@@ -77,8 +77,6 @@ enum Limits {
 
     // MARK: Webhooks
 
-    /// What `user-agent` says of us.
-    static let version = "0.1"
     /// Attempts of a subscription kept for the API. The oldest goes first.
     static let attemptsKept = 100
     /// Attempts one subscription begins before the next one has its turn.
@@ -126,6 +124,10 @@ enum Limits {
 
     /// Bytes of a subscription's definition in a request. Past it: 413.
     static let definitionBytesMax = 256 << 10
+    /// Bytes of the body of `redeliver`. Past it: 413.
+    static let redeliveryBytesMax = 4 << 10
+    /// Dead letters one request redelivers, oldest first; the answer says how many are left.
+    static let redeliveriesMax = 1_000
     /// Subscriptions the registry keeps. One more is refused with 503.
     static let subscriptionsMax = 100_000
     /// Pieces of administration that wait for the thread on which they may block. One more is refused with 503.

@@ -142,6 +142,16 @@ final class WebhookDispatcher {
         markReady(subscription)
     }
 
+    /// Takes up again what was given up on; gives those that will be attempted. The caller tells the journal.
+    func redeliver(_ sequences: [SequenceNumber], of number: SubscriptionNumber, _ shard: Shard) -> [SequenceNumber] {
+        guard let subscription = subscription(number) else { return [] }
+        let taken = sequences.filter { subscription.schedule.redeliver($0, now: shard.time) }
+        subscription.status.update { $0.deadLetters -= min($0.deadLetters, taken.count) }
+        markChanged(subscription)
+        markReady(subscription)
+        return taken
+    }
+
     func subscription(_ number: SubscriptionNumber) -> WebhookSubscription? {
         slots[number].flatMap { subscriptions[Int($0)] }
     }

@@ -101,7 +101,7 @@ extension WebhookRequest {
             }
         try self.init(
             Options(
-                target: webhook.url.target, host: webhook.url.authority, version: Limits.version, contentMode: mode,
+                target: webhook.url.target, host: webhook.url.authority, version: ServiceVersion.text, contentMode: mode,
                 headers: webhook.headers.map { (name: $0.name, value: $0.value.text) }),
             signer: WebhookSigner(secrets))
     }
