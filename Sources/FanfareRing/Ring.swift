@@ -114,8 +114,11 @@ public struct RingConfiguration: Sendable {
     /// with a wait of no time puts the thread to sleep instead.)
     private func collectDeferred(_ completions: inout CompletionBatch) {
         while unsafe fanfare_has_deferred_work(ring) != 0, completions.count < RingLimits.turnCompletions {
+            let count = completions.count
             submit(waitingNanoseconds: 0, &completions)
             collect(&completions)
+            // Work that is added while the kernel is at it is done, and its flag left set: nothing more will come of it.
+            if completions.count == count { break }
         }
     }
 
