@@ -43,7 +43,8 @@ import FanfareLog
             if let lost = batch.lost { entries.append(.lost(lost)) }
             for record in batch.records { entries.append(.event(record)) }
         }
-        needed = reader.bytesNeeded
+        // Batches without numbers before the first one count too.
+        needed = reader.consumed + reader.bytesNeeded
         guard let first, let last = entries.last?.last else { return nil }
         self.memory = memory
         self.segment = segment
