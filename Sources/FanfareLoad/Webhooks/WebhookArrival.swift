@@ -10,7 +10,7 @@ package struct WebhookArrival {
     /// How often this id has come to this receiver, this time included.
     package let attempt: Int
     /// About the signature.
-    package let verdict: WebhookVerdict
+    package let verdict: SignatureVerdict
 
     /// What the service says about the attempt (`fanfare-attempt`); nil when it is no number.
     package var announcedAttempt: Int? { request.headers.first(named: "fanfare-attempt")?.decimal }

@@ -30,7 +30,7 @@ package final class WebhookReceiver {
         return answer(
             WebhookArrival(
                 request: request, id: id, attempt: id.isEmpty ? 1 : ledger.count(id),
-                verdict: WebhookVerdict.of(request, signer: signer, now: Clock.wall)))
+                verdict: SignatureVerdict.of(request, signer: signer, now: Clock.wall)))
     }
 }
 

@@ -3,7 +3,7 @@ import FanfareDelivery
 import FanfareWire
 
 /// What a receiver finds out about a delivery's signature (Standard Webhooks).
-package enum WebhookVerdict: Hashable, Sendable, CustomStringConvertible {
+package enum SignatureVerdict: Hashable, Sendable, CustomStringConvertible {
     /// Signed by a secret we know, just now.
     case valid
     /// There is no secret to check with.
@@ -33,7 +33,7 @@ package enum WebhookVerdict: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Checks a request against what `signer` would have signed; nil has no secret.
-    package static func of(_ request: HTTPRequest, signer: WebhookSigner?, now: WallTime) -> WebhookVerdict {
+    package static func of(_ request: HTTPRequest, signer: WebhookSigner?, now: WallTime) -> SignatureVerdict {
         guard let signer else { return .unchecked }
         guard let id = value(.webhookID, request) else { return .headerMissing("webhook-id") }
         guard let timestamp = value(.webhookTimestamp, request) else { return .headerMissing("webhook-timestamp") }
@@ -45,7 +45,7 @@ package enum WebhookVerdict: Hashable, Sendable, CustomStringConvertible {
     /// Checks the parts of a delivery.
     package static func of(
         id: String, timestamp: String, signature: String, body: [UInt8], signer: WebhookSigner, now: WallTime
-    ) -> WebhookVerdict {
+    ) -> SignatureVerdict {
         guard let seconds = Int(timestamp), seconds >= 0 else { return .timestampMalformed }
         guard signer.verifies(signature, id: id, timestamp: timestamp, body: body) else { return .mismatch }
         let age = Int(now.seconds) - seconds

@@ -1,9 +1,9 @@
 import FanfareBase
 
 /// What a person hands to `fanfare publish`, taken apart into events.
-struct PublishInput {
+package struct PublishInput {
     /// What the events are.
-    enum Kind: Hashable {
+    package enum Kind: Hashable, Sendable {
         /// CloudEvents as JSON objects.
         case cloudEvents
         /// Bodies of this content type, each to become the data of an event.
@@ -11,9 +11,9 @@ struct PublishInput {
     }
 
     /// What the events are.
-    let kind: Kind
+    package let kind: Kind
     /// Each event or body; without line breaks when there are several.
-    let items: [ArraySlice<UInt8>]
+    package let items: [ArraySlice<UInt8>]
 
     /// Nesting of JSON looked into; the service's own limit is lower.
     private static let depthMax = 1024
@@ -21,7 +21,7 @@ struct PublishInput {
     /// Takes `bytes` apart: one CloudEvent, an array of them, lines of them, or anything else.
     ///
     /// Lines of JSON that are no CloudEvents are a body each; everything else is one body.
-    init(_ bytes: [UInt8]) {
+    package init(_ bytes: [UInt8]) {
         let first = bytes.first { !Self.isBlank($0) }
         guard first == UInt8(ascii: "{") || first == UInt8(ascii: "[") else {
             self.init(
