@@ -191,6 +191,7 @@ private enum Make {
         changed.shards = 3
         changed.drainMilliseconds = 1
         changed.subscriptionsDirectory = "elsewhere"
+        changed.tokens = [Configuration.AccessToken(name: "new", secret: Secret("new-0123456789abcdef"))]
         #expect(changed.keysThatDiffer(from: Configuration()) == ["shards", "drain"])
     }
 }

@@ -322,6 +322,14 @@ class Tenants(AdminTest):
         outside = ours | {"topics": ["other.a"]}
         self.assertProblem(self.as_("acme", "PUT", "/v1/subscriptions/outside", outside), 403)
 
+    def test_a_reload_replaces_tokens(self):
+        config = self.service.config | {"tokens": [self.service.config["tokens"][1]]}
+        self.service.write_config(config)
+        answer = self.as_("root", "POST", "/v1/reload")
+        self.assertEqual((answer.status, answer.json()["needs_restart"]), (200, []))
+        eventually(lambda: self.as_("acme", "GET", "/v1/subscriptions").status == 401, what="the removed token being refused")
+        self.assertEqual(self.as_("root", "GET", "/v1/subscriptions").status, 200)
+
     def test_the_service_itself_is_for_those_who_manage_everything(self):
         for method, target in (("GET", "/v1/connections"), ("POST", "/v1/reload")):
             with self.subTest(target):

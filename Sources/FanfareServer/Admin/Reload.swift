@@ -2,7 +2,8 @@ import FanfareBase
 import FanfareWire
 
 /// Reading the configuration again (`SIGHUP`, `POST /v1/reload`): all of it or nothing. Files are read on the thread of
-/// administration, their definitions applied on shard 0.
+/// administration, then tokens replaced on every shard and subscriptions changed on shard 0. Sockets that are open keep the
+/// rights they were opened with.
 struct Reload: Sendable {
     let service: ServiceContext
 
@@ -43,6 +44,8 @@ struct Reload: Sendable {
     private static func apply(
         _ loaded: LoadedConfiguration, _ needsRestart: [String], _ shard: Shard, _ finish: (Outcome) -> Void
     ) {
+        let access = AccessControl(tokens: loaded.configuration.tokens)
+        for number in 0..<shard.service.shardCount { shard.perform(on: number) { $0.access = access } }
         guard let plan = shard.registry?.apply(files: loaded.subscriptions, shard) else { return }
         let changes = Changes(
             created: plan.created.map(\.id), replaced: plan.replaced.map(\.id), paused: plan.vanished,
@@ -102,7 +105,6 @@ extension Configuration {
         compare("webhooks", \.webhooks)
         compare("limits", \.limits)
         compare("drain", \.drainMilliseconds)
-        compare("tokens", \.tokens)
         return keys
     }
 }

@@ -36,7 +36,7 @@ struct Router {
         let token = BearerToken(
             authorization: request.headers[.authorization]?.string, query: request.query.string,
             subprotocols: request.headers[.secWebSocketProtocol]?.string)
-        switch shard.service.access.authenticate(token, on: listener.configuration) {
+        switch shard.access.authenticate(token, on: listener.configuration) {
         case .missing: return .answer(Self.unauthorized("Send Authorization: Bearer TOKEN.", error: nil))
         case .invalid: return .answer(Self.unauthorized("The token is not known here.", error: "invalid_token"))
         case .principal(let principal):

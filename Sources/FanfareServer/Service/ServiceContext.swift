@@ -16,8 +16,6 @@ package final class ServiceContext: Sendable {
 
     /// As read at start.
     package let configuration: Configuration
-    /// Who may do what.
-    let access: AccessControl
     /// The log's identity and keys.
     let identity: LogIdentity
     /// The log's segments.
@@ -55,7 +53,6 @@ package final class ServiceContext: Sendable {
         isDevelopment: Bool, configurationPath: String?, inboxes: [ThreadInbox], report: @escaping @Sendable (String) -> Void
     ) {
         self.configuration = configuration
-        access = AccessControl(tokens: configuration.tokens)
         self.identity = identity
         self.catalog = catalog
         headAtStart = catalog.head

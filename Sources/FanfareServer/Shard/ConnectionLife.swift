@@ -47,7 +47,7 @@ extension Shard {
 
     private func streamHandler(_ listener: ListenerState) -> SocketHandler {
         var principal: Principal?
-        if case .principal(let anonymous) = service.access.authenticate(.absent, on: listener.configuration) {
+        if case .principal(let anonymous) = access.authenticate(.absent, on: listener.configuration) {
             principal = anonymous
         }
         return SocketHandler(.stream, principal: principal, messageBytesMax: socketMessageBytesMax)

@@ -30,6 +30,8 @@ package final class Shard {
     package let number: Int
     /// What all shards share.
     let service: ServiceContext
+    /// Who may do what; a reload replaces it.
+    var access: AccessControl
     /// What it counts.
     let metrics: ShardMetrics
     /// This turn's time.
@@ -95,6 +97,7 @@ package final class Shard {
         self.service = service
         self.time = time
         metrics = service.metrics[number]
+        access = AccessControl(tokens: service.configuration.tokens)
         connections = SlotTable(capacity: service.connectionsPerShard)
         timers = TimerWheel(now: time.monotonic)
         fanout = Fanout(head: service.headAtStart)

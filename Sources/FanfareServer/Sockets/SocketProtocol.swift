@@ -48,7 +48,7 @@ struct SocketProtocol {
         guard let token = object["token"]?.string else {
             return fail("invalid-message", "authenticate needs a \"token\".")
         }
-        switch shard.service.access.authenticate(.token(token), on: listener) {
+        switch shard.access.authenticate(.token(token), on: listener) {
         case .principal(let principal): handler.principal = principal
         case .missing, .invalid:
             fail("unauthorized", "The token is not known here.")
