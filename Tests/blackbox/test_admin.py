@@ -204,6 +204,22 @@ class Lists(AdminTest):
         for limit in ("0", "1001", "x"):
             self.assertProblem(self.get(f"/v1/subscriptions?limit={limit}"), 400)
 
+    def test_a_quiet_subscription_does_not_lag_behind_events_it_does_not_want(self):
+        receiver = self.open(Receiver())
+        receiver.script["/q"] = [{"delay": 0.5}]
+        self.put("quiet", definition(receiver.url("/q"), ["q"]))
+        last = self.service.publish(*events(50, "other"))["last"]
+        eventually(lambda: self.service.subscription("quiet")["lag"] == 0, 2, "no lag")
+        self.assertEqual(self.service.subscription("quiet")["cursor"], last)
+        wanted = self.service.publish(event(type="q"))["last"]
+        receiver.wait(1, "/q")
+        shown = self.service.subscription("quiet")
+        self.assertEqual((shown["cursor"], shown["lag"], shown["in_flight"]), (last, 1, 1))
+        eventually(lambda: self.service.subscription("quiet")["cursor"] == wanted, what="the cursor at the end")
+        self.post("/v1/subscriptions/quiet/disable")
+        self.service.publish(event(type="q"))
+        eventually(lambda: self.service.subscription("quiet")["lag"] == 1, 2, "a lag while disabled")
+
     def test_attempts_tell_what_happened(self):
         receiver = self.open(Receiver())
         receiver.script["/t"] = [{"status": 500, "body": b"not today"}, 200]

@@ -44,12 +44,12 @@ struct MetricsPage {
     /// Webhook subscriptions: how many in which state, and how each is doing as long as they are not too many.
     private func subscriptions(_ page: inout String) {
         let entries = service.subscriptions.all.sorted { $0.id < $1.id }
-        let head = service.catalog.head.rawValue
         var states = ["active": 0, "failing": 0, "disabled": 0, "paused": 0]
-        var rows: [(id: String, status: SubscriptionStatus.Snapshot)] = []
+        var rows: [(id: String, status: SubscriptionStatus.Snapshot, lag: UInt64)] = []
         for entry in entries {
             states[entry.state, default: 0] += 1
-            rows.append((entry.id, entry.status.current))
+            let status = entry.status.current
+            rows.append((entry.id, status, SubscriptionEntry.lag(of: entry.cursor(status, service), service)))
         }
         family("subscriptions", "Webhook subscriptions by state.", "gauge", &page)
         for (state, count) in states.sorted(by: { $0.key < $1.key }) {
@@ -59,13 +59,12 @@ struct MetricsPage {
         gauge(
             "webhook_retrying", "Webhook deliveries that wait for their next attempt.",
             UInt64(rows.reduce(0) { $0 + $1.status.retrying }), &page)
-        let lags = rows.map { (id: $0.id, lag: head - min(head, $0.status.cursor.rawValue)) }
-        gauge("webhook_lag_max", "Events the webhook most behind has yet to settle.", lags.map(\.lag).max() ?? 0, &page)
+        gauge("webhook_lag_max", "Events the webhook most behind has yet to settle.", rows.map(\.lag).max() ?? 0, &page)
         guard !rows.isEmpty, rows.count <= Limits.metricsSubscriptionsMax else { return }
         family("subscription_lag", "Events a webhook subscription has yet to settle.", "gauge", &page)
-        for (id, lag) in lags { page += "fanfare_subscription_lag{subscription=\"\(id)\"} \(lag)\n" }
+        for (id, _, lag) in rows { page += "fanfare_subscription_lag{subscription=\"\(id)\"} \(lag)\n" }
         family("subscription_dead_letters", "Deliveries given up on and kept.", "gauge", &page)
-        for (id, status) in rows {
+        for (id, status, _) in rows {
             page += "fanfare_subscription_dead_letters{subscription=\"\(id)\"} \(status.deadLetters)\n"
         }
     }

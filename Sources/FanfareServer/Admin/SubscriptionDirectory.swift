@@ -19,6 +19,19 @@ struct SubscriptionEntry: Sendable {
     var definition: SubscriptionDefinition? { known.definition }
     /// `active`, `failing`, `disabled` or `paused`.
     var state: String { known.paused == nil ? status.current.state : "paused" }
+
+    /// Everything up to here is settled, given its `status`: of one that is caught up, what its shard has looked at.
+    func cursor(_ status: SubscriptionStatus.Snapshot, _ service: ServiceContext) -> SequenceNumber {
+        guard status.isCaughtUp else { return status.cursor }
+        let shard = service.metrics[Int(number.rawValue) % service.shardCount]
+        return max(status.cursor, SequenceNumber(shard.webhooksSettled.current))
+    }
+
+    /// How many events the log is ahead of `cursor`, matching or not.
+    static func lag(of cursor: SequenceNumber, _ service: ServiceContext) -> UInt64 {
+        let head = service.catalog.head.rawValue
+        return head - min(head, cursor.rawValue)
+    }
 }
 
 /// The table of all webhook subscriptions: the registry on shard 0 changes it, whoever answers the API reads it.

@@ -15,7 +15,7 @@ struct SubscriptionJSON {
     /// What a subscription is and is doing, without its definition.
     func summary(_ entry: SubscriptionEntry) -> [JSONOutput.Member] {
         let status = entry.status.current
-        let lag = service.catalog.head.rawValue.subtractingReportingOverflow(status.cursor.rawValue)
+        let cursor = entry.cursor(status, service)
         var members: [JSONOutput.Member] = [
             .init("id", .string(entry.id)),
             .init("tenant", entry.definition.map { .string($0.tenant) } ?? .null),
@@ -30,8 +30,8 @@ struct SubscriptionJSON {
         }
         return members + [
             .init("revision", .integer(Int(entry.revision))),
-            .init("cursor", .string(Position(log: service.logID, sequence: status.cursor).description)),
-            .init("lag", .integer(lag.overflow ? 0 : Int(lag.partialValue))),
+            .init("cursor", .string(Position(log: service.logID, sequence: cursor).description)),
+            .init("lag", .integer(Int(SubscriptionEntry.lag(of: cursor, service)))),
             .init("in_flight", .integer(status.inFlight)),
             .init("retrying", .integer(status.retrying)),
             .init("dead_letters", .integer(status.deadLetters)),

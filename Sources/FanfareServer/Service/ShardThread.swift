@@ -63,7 +63,10 @@ final class ShardThread: Sendable {
     }
 
     private static func loop(_ work: Work, _ ring: Ring) {
+        // What shard 0 restores, every shard answers from: nobody serves before it is there.
+        if work.number > 0 { work.rendezvous.waitForOwner() }
         let shard = work.makeShard(Clock.turn)
+        if work.number == 0 { work.rendezvous.ownerIsBuilt() }
         let flag = work.context.mail.flag(of: work.number)
         var completions = CompletionBatch()
         shard.start()
@@ -85,6 +88,7 @@ final class Rendezvous: Sendable {
         var descriptors: [Int32]
         var arrived = 0
         var running: Int
+        var isOwnerBuilt = false
         var failure: String?
     }
 
@@ -105,6 +109,15 @@ final class Rendezvous: Sendable {
         condition.broadcast()
         return wait()
     }
+
+    /// Shard 0 has restored what all shards answer from.
+    func ownerIsBuilt() {
+        state.withLock { $0.isOwnerBuilt = true }
+        condition.broadcast()
+    }
+
+    /// Waits until shard 0 has restored what all shards answer from.
+    func waitForOwner() { condition.wait { state.withLock { $0.isOwnerBuilt } } }
 
     /// A thread has no ring: the service cannot start.
     func failed(_ message: String) {

@@ -12,6 +12,9 @@ package final class Counter: Sendable {
         value.store(value.load(ordering: .relaxed) &+ amount, ordering: .relaxed)
     }
 
+    /// Makes it `amount`. Only on the owning thread.
+    @inline(__always) package func set(_ amount: UInt64) { value.store(amount, ordering: .relaxed) }
+
     /// The number as last written; any thread.
     @inline(__always) package var current: UInt64 { value.load(ordering: .relaxed) }
 }
@@ -41,6 +44,8 @@ final class ShardMetrics: Sendable {
     let webhookFailed = Counter()
     let webhookDeadLetters = Counter()
     let webhookConnectionsOpened = Counter()
+    /// Where webhook subscriptions stand that are caught up: a sequence.
+    let webhooksSettled = Counter()
     let turns = Counter()
 
     /// Subscribed sockets now open; roughly, since two numbers are read one after the other.

@@ -126,6 +126,7 @@ package final class Shard {
         flushOutputs()
         webhooks.dispatch(self)
         let fanoutIsDone = flushFanout()
+        if fanoutIsDone { webhooks.noteVisited(self) }
         let catchUpIsDone = flushCatchUp()
         flushOutputs()
         service.mail.flush(from: self)

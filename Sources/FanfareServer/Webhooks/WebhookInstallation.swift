@@ -24,6 +24,8 @@ final class SubscriptionStatus: Sendable {
         var state = "active"
         /// Everything up to here is settled.
         var cursor = SequenceNumber.zero
+        /// Nothing pends beyond the cursor: it stands where its shard stands.
+        var isCaughtUp = false
         /// Attempts under way.
         var inFlight = 0
         /// Deliveries that wait for their next attempt.

@@ -133,6 +133,7 @@ extension WebhookDispatcher {
         if let low { entries.append(.cursor(subscription.number, low)) }
         subscription.status.update { status in
             if let low { status.cursor = low }
+            status.isCaughtUp = subscription.isCaughtUp && subscription.schedule.inFlightCount == 0
             status.inFlight = subscription.schedule.inFlightCount
             status.retrying = subscription.schedule.retryCount
         }

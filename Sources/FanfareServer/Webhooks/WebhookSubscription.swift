@@ -33,6 +33,8 @@ final class WebhookSubscription {
 
     /// Events accepted earlier are passed over (`start` was a time).
     var notBefore = WallTime(nanoseconds: 0)
+    /// Nothing was found beyond the cursor, and nothing has matched since.
+    var isCaughtUp = false
     /// What comes next is to be read from the log.
     var readsLog = false
     /// It waits for a block of the log.

@@ -40,6 +40,7 @@ extension WebhookDispatcher {
     /// An event has matched one of a subscription's topics.
     func visited(member: UInt32, _ shard: Shard) {
         guard let subscription = subscription(inSlot: member & ~Self.memberBit) else { return }
+        noteCaughtUp(false, subscription)
         if budget > 0, mayBegin(shard), !subscription.isReady { advance(subscription, shard) } else { markReady(subscription) }
     }
 
@@ -111,6 +112,7 @@ extension WebhookDispatcher {
             switch shard.fanout.next(subscription.member) {
             case .nothing:
                 pass(subscription, to: shard.fanout.head)
+                noteCaughtUp(subscription.schedule.inFlightCount == 0, subscription)
                 return .nothing
             case .event(let sequence, let index):
                 return take(shard.fanout.record(at: index), sequence, subscription, shard)
@@ -172,6 +174,18 @@ extension WebhookDispatcher {
         subscription.schedule.pass(to: sequence)
         subscription.member.place = StreamPlace(after: subscription.schedule.taken)
         markChanged(subscription)
+    }
+
+    /// Whether nothing pends, for whoever asks.
+    private func noteCaughtUp(_ isCaughtUp: Bool, _ subscription: WebhookSubscription) {
+        guard subscription.isCaughtUp != isCaughtUp else { return }
+        subscription.isCaughtUp = isCaughtUp
+        markChanged(subscription)
+    }
+
+    /// Everything of this turn has been visited: those who are caught up stand at the head. At the end of a turn.
+    func noteVisited(_ shard: Shard) {
+        if changed.isEmpty { shard.metrics.webhooksSettled.set(shard.fanout.head.rawValue) }
     }
 
     /// Retention has removed events that were not looked at: told, and counted as given up on.
