@@ -40,6 +40,7 @@ struct Router {
         case .missing: return .answer(Self.unauthorized("Send Authorization: Bearer TOKEN.", error: nil))
         case .invalid: return .answer(Self.unauthorized("The token is not known here.", error: "invalid_token"))
         case .principal(let principal):
+            // Whatever is wrong with the query, the answer is the same.
             guard let path = Self.segments(request.path), let query = try? QueryParameters(request.query) else {
                 return .answer(
                     .problem(400, "invalid-target", "The path or query holds an invalid percent-encoding."))
