@@ -102,7 +102,8 @@ class Service:
                  "serves": sockets, "tls": tls},
                 {"name": "unix", "address": f"unix:{self.unix_path}", "protocol": "stream", "serves": sockets},
             ],
-            "webhooks": {"networks": ["127.0.0.0/8", "::1/128"], "plain_http": True},
+            "webhooks": {"networks": ["127.0.0.0/8", "::1/128"], "plain_http": True,
+                         "secrets": {"files": [Certificates.shared().ca]}},
             "log": {"segment_size": "4MiB"},
             "drain": "1s",
         }
