@@ -30,6 +30,8 @@ struct MetricsPage {
         counter("webhook_failed_total", "Webhook attempts that failed.", \.webhookFailed, &page)
         counter("webhook_dead_letters_total", "Webhook deliveries given up.", \.webhookDeadLetters, &page)
         counter("webhook_connections_opened_total", "Connections made to webhook endpoints.", \.webhookConnectionsOpened, &page)
+        counter("journal_entries_total", "Decisions of delivery taken into the journal.", \.journalRecorded, &page)
+        counter("journal_synced_total", "Of those, the ones that are synced.", \.journalSynced, &page)
         counter("turns_total", "Turns of the shards' loops.", \.turns, &page, perShard: true)
         gauge("log_head", "The last committed sequence.", service.catalog.head.rawValue, &page)
         gauge("log_first_retained", "The first sequence not removed.", service.catalog.firstRetained.rawValue, &page)

@@ -227,8 +227,10 @@ final class SubscriptionRegistry {
         waiting.append((count, address, answer))
     }
 
-    /// Sends the answers whose change is durable. Once a turn.
+    /// Sends the answers whose change is durable, and tells `/metrics` how far the journal is. Once a turn.
     func answerSynced(_ shard: Shard) {
+        shard.metrics.journalRecorded.set(journal.recorded)
+        shard.metrics.journalSynced.set(journal.synced)
         let ready = waiting.prefix { $0.through <= journal.synced }
         guard !ready.isEmpty else { return }
         waiting.removeFirst(ready.count)

@@ -47,6 +47,9 @@ final class ShardMetrics: Sendable {
     /// Where webhook subscriptions stand that are caught up: a sequence.
     let webhooksSettled = Counter()
     let turns = Counter()
+    /// What the journal has taken and synced since the start; shard 0 only.
+    let journalRecorded = Counter()
+    let journalSynced = Counter()
 
     /// Subscribed sockets now open; roughly, since two numbers are read one after the other.
     var socketsOpen: Int { max(0, Int(socketsOpened.current) - Int(socketsClosed.current)) }
