@@ -30,7 +30,7 @@ package struct DefinitionPolicy: Sendable {
             reading.refuse(
                 "an http URL", allowed: "https, unless the configuration says \"webhooks\": {\"plain_http\": true}", at: url)
         }
-        if let address = webhook.url.literalAddress, let refusal = refusal(address, webhook) {
+        if let address = webhook.url.address, let refusal = refusal(address, webhook) {
             let cure = refusal.canBeOpened ? ", unless \"networks\" lists it" : ""
             reading.refuse("\(webhook.url.host), which is \(refusal)", allowed: "a public address\(cure)", at: url)
         }

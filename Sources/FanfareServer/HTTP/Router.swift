@@ -131,7 +131,7 @@ struct Router {
 
     private static func segments(_ path: ByteView) -> [String]? {
         var segments: [String] = []
-        for part in path.array.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: true) {
+        for part in path.array.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
             guard let decoded = Array(part).withByteView(PercentCoding.decode) else { return nil }
             segments.append(String(decoding: decoded, as: UTF8.self))
         }

@@ -181,7 +181,9 @@ struct PublishEndpoint {
         if let error = publish.lineError {
             var error = error
             error.detail = "Line \(publish.lines): \(error.detail)"
-            return answer(to: error, status: error.status, members: [("accepted", String(publish.accepted))])
+            return answer(to: error, status: error.status, members: [
+                    ("accepted", String(publish.accepted)), ("duplicates", String(publish.duplicates)),
+                ])
         }
         return .json(202, summary(of: publish, log: log))
     }

@@ -139,9 +139,5 @@ struct SubscribeEndpoint {
         } catch {
             return handler.close(.policyViolation, error.detail, on: connection, shard: shard)
         }
-        if handler.transport == .webSocket {
-            let place = shard.position(subscriber.member.place.sequence)
-            shard.sendControl(handler.message(SocketMessage.subscribed("", place)), on: connection)
-        }
     }
 }

@@ -177,10 +177,7 @@ package struct HTTPRequestDecoder: ~Copyable {
         case .chunked, .untilClose:
             phase = .chunked(HTTPChunkedDecoder())
         }
-        if request.headers.contains(.expect), request.minorVersion > 0 {
-            guard request.headers[.expect]?.equalsIgnoringCase("100-continue") == true else { throw .expectation }
-            if input.isEmpty { return .continueExpected(request) }
-        }
+        if request.headers.contains(.expect), request.minorVersion > 0, input.isEmpty { return .continueExpected(request) }
         if input.isEmpty { return nil }
         return try decodeNext(&input)
     }

@@ -12,10 +12,13 @@ package enum ServerSentEvents {
     }
 
     /// Appends how long the client should wait before it connects again; comes first in every stream.
+    ///
+    /// Without an empty line: the field takes effect by itself, and some libraries make an event of a block that has no
+    /// data. It becomes the first line of whatever follows.
     package static func appendRetry(milliseconds: Int, to output: inout [UInt8]) {
         output.append("retry: ")
         output.append(decimal: milliseconds)
-        output.append("\n\n")
+        output.append("\n")
     }
 
     /// Appends what moves the client's resume point without dispatching an event.
