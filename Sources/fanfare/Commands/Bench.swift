@@ -5,7 +5,7 @@ struct Bench: FanfareCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure a service under a load profile.", shouldDisplay: false)
 
-    @Argument(parsing: .captureForPassthrough)
+    @Argument(parsing: .allUnrecognized)
     var arguments: [String] = []
 
     func perform() throws(CommandFailure) {

@@ -68,7 +68,7 @@ struct Publish: FanfareCommand {
             Terminal.write(JSONOutput.object(members).line + [UInt8(ascii: "\n")])
         } else {
             var text = "accepted \(Plural.of(tally.accepted, "event"))"
-            if tally.duplicates > 0 { text += ", \(Plural.of(tally.duplicates, "duplicate")) among them" }
+            if tally.duplicates > 0 { text += ", \(Plural.of(tally.duplicates, "duplicate"))" }
             if let first = tally.first, let last = tally.last {
                 text += first == last ? ": \(first)" : ": \(first) to \(last)"
             }
