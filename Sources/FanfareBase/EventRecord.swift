@@ -173,7 +173,9 @@
         let end = record.canonicalOffset + canonicalBytes
         guard end <= count, count - end < 8, canonicalBytes >= membersOffset else { return false }
         guard DataKind(rawValue: record.load(6, UInt8.self)) != nil else { return false }
-        guard Int(record.load(48, UInt32.self)) + Int(record.load(52, UInt32.self)) <= canonicalBytes else { return false }
+        guard Int(record.load(48, UInt32.self)) + Int(record.load(52, UInt32.self)) <= canonicalBytes else {
+            return false
+        }
         for index in 0..<record.attributeCount {
             let entry = record.attribute(index)
             guard Int(entry.nameOffset) + Int(entry.nameBytes) <= canonicalBytes,

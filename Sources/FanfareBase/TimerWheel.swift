@@ -77,7 +77,9 @@ public struct TimerWheel<Key> {
     @inlinable @discardableResult
     public mutating func cancel(_ id: TimerID) -> Key? {
         let index = Int(id.index)
-        guard index < timers.count, timers[index].generation == id.generation, timers[index].key != nil else { return nil }
+        guard index < timers.count, timers[index].generation == id.generation, timers[index].key != nil else {
+            return nil
+        }
         unlink(id.index)
         return free(id.index)
     }
@@ -157,8 +159,16 @@ public struct TimerWheel<Key> {
     @inlinable mutating func unlink(_ index: UInt32) {
         let timer = timers[Int(index)]
         let bucket = Int(timer.bucket)
-        if timer.previous == .max { buckets[bucket].first = timer.next } else { timers[Int(timer.previous)].next = timer.next }
-        if timer.next == .max { buckets[bucket].last = timer.previous } else { timers[Int(timer.next)].previous = timer.previous }
+        if timer.previous == .max {
+            buckets[bucket].first = timer.next
+        } else {
+            timers[Int(timer.previous)].next = timer.next
+        }
+        if timer.next == .max {
+            buckets[bucket].last = timer.previous
+        } else {
+            timers[Int(timer.next)].previous = timer.previous
+        }
         if buckets[bucket].first == .max { occupied[bucket / 64] &= ~(1 << UInt64(bucket % 64)) }
     }
 

@@ -9,7 +9,9 @@ enum AttributeRules {
         while offset < range.upperBound {
             let byte = source[offset]
             if byte == UInt8(ascii: "\\") {
-                guard let scalar = escaped(source, &offset, end: range.upperBound) else { return "half a surrogate pair" }
+                guard let scalar = escaped(source, &offset, end: range.upperBound) else {
+                    return "half a surrogate pair"
+                }
                 if isForbidden(scalar) { return words(for: scalar) }
             } else if byte < 0x7F {
                 offset &+= 1

@@ -110,7 +110,11 @@ extension EventDecoder {
             let byte = name[index]
             let isUpper = byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z")
             // A header's name is a token; anything else is refused by the rule for names.
-            if byte < 0x80 { head.appendJSONEscaped(isUpper ? byte | 0x20 : byte) } else { head.append(UInt8(ascii: "?")) }
+            if byte < 0x80 {
+                head.appendJSONEscaped(isUpper ? byte | 0x20 : byte)
+            } else {
+                head.append(UInt8(ascii: "?"))
+            }
         }
         head.append(UInt8(ascii: "\""))
         head.append(UInt8(ascii: ":"))

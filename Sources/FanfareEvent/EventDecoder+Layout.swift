@@ -34,7 +34,8 @@ extension EventDecoder {
         let traceState = unsafe PublishContext.stored(context.traceState, max: EventLimits.traceStateBytesMax)
         let baggage = unsafe PublishContext.stored(context.baggage, max: EventLimits.baggageBytesMax)
         let traceBytes = traceParent.count + traceState.count + baggage.count
-        let entries = envelope.members.count { $0.isKept && $0.role != .data && $0.role != .base64 } + (addsTopic ? 1 : 0)
+        let entries =
+            envelope.members.count { $0.isKept && $0.role != .data && $0.role != .base64 } + (addsTopic ? 1 : 0)
         let bound = sizeBound(topicBytes, traceBytes, dataBytes: data.count, bodyData)
         var writer = unsafe RecordWriter(staging.reserve(bound))
         writer.skip(EventRecord.headerBytes + entries * EventRecord.attributeEntryBytes)
@@ -122,8 +123,9 @@ extension EventDecoder {
             let member = envelope.members[index]
             guard member.isKept, !member.isRespelt else { break }
             end = member.value.upperBound
-            note(member, name: member.spelling.lowerBound + 1 + shift, value: member.content.lowerBound + shift,
-                 valueBytes: member.content.count, hasEscapes: member.valueHasEscapes, &writer, &layout)
+            note(
+                member, name: member.spelling.lowerBound + 1 + shift, value: member.content.lowerBound + shift,
+                valueBytes: member.content.count, hasEscapes: member.valueHasEscapes, &writer, &layout)
             index += 1
         }
         writer.append(source.extracting(start..<end), oneLine: envelope.hasLineBreaks)
@@ -150,7 +152,9 @@ extension EventDecoder {
         } else {
             writer.append(source.extracting(member.value), oneLine: envelope.hasLineBreaks)
         }
-        note(member, name: name, value: value, valueBytes: valueBytes, hasEscapes: member.valueHasEscapes, &writer, &layout)
+        note(
+            member, name: name, value: value, valueBytes: valueBytes, hasEscapes: member.valueHasEscapes, &writer,
+            &layout)
     }
 
     private func writeData(

@@ -23,7 +23,8 @@ extension EventDecoder {
             throw .rule(.topic, member, topicDetail(error, member))
         }
         if Topic.isReserved(identity.span) {
-            throw .rule(.reservedTopic, member, "Topics under fanfare are the service's own; nobody else publishes there.")
+            throw .rule(
+                .reservedTopic, member, "Topics under fanfare are the service's own; nobody else publishes there.")
         }
         return identity.count
     }

@@ -35,7 +35,8 @@ import FanfareBase
         guard !bytes.isEmpty else { return }
         // Safe: required above; the pointer is used only within the closure.
         unsafe bytes.withUnsafeBytes { source in
-            unsafe memory.baseAddress!.advanced(by: target).copyMemory(from: source.baseAddress!, byteCount: source.count)
+            unsafe memory.baseAddress!.advanced(by: target).copyMemory(
+                from: source.baseAddress!, byteCount: source.count)
         }
         offset += bytes.count
     }

@@ -23,7 +23,8 @@ package enum TopicError: Error, Hashable, Sendable, CustomStringConvertible {
         case .emptyToken: "has an empty token (a dot at an end, or two beside each other)"
         case .tokenTooLong: "has a token of more than \(EventLimits.topicTokenBytesMax) characters"
         case .tooManyTokens: "has more than \(EventLimits.topicTokensMax) tokens"
-        case .character(let byte): "has \(Self.words(for: byte)) where only A-Z a-z 0-9 _ - and dots between tokens may be"
+        case .character(let byte):
+            "has \(Self.words(for: byte)) where only A-Z a-z 0-9 _ - and dots between tokens may be"
         case .wildcardInToken: "has a wildcard inside a token; * and > stand for whole tokens"
         case .tailNotLast: "has > before its last token"
         }

@@ -58,7 +58,8 @@ struct ActiveSegment {
 
     /// Roughly what the footer will take.
     var footerBytesEstimate: Int {
-        LogLimits.blockBytes * 2 + Int(fileBytes) / LogLimits.sparseStrideBytes * Segment.entryBytes + topics.encodedBytes
+        LogLimits.blockBytes * 2 + Int(fileBytes) / LogLimits.sparseStrideBytes * Segment.entryBytes
+            + topics.encodedBytes
             + Int(events) * DeduplicationIndex.entryBytes
     }
 

@@ -28,7 +28,8 @@ import FanfareBase
     init(_ header: BatchHeader, bytes: LogBytes, identity: LogIdentity) throws(LogDamage.Reason) {
         self.header = header
         self.bytes = bytes
-        guard bytes.checksum(BatchHeader.bytes..<header.length, seed: identity.checksumSeed) == header.bodyChecksum else {
+        guard bytes.checksum(BatchHeader.bytes..<header.length, seed: identity.checksumSeed) == header.bodyChecksum
+        else {
             throw .bodyChecksum
         }
         var offset = BatchHeader.bytes

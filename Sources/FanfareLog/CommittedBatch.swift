@@ -18,7 +18,8 @@ import FanfareBase
     package let length: Int
 
     init(
-        memory: LogMemory, offsets: ContiguousArray<UInt32>, first: SequenceNumber, segment: SegmentNumber, offset: UInt64,
+        memory: LogMemory, offsets: ContiguousArray<UInt32>, first: SequenceNumber, segment: SegmentNumber,
+        offset: UInt64,
         length: Int
     ) {
         self.memory = memory

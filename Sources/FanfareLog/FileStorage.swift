@@ -55,7 +55,9 @@ package final class FileStorage: LogStorage {
         return UInt64(status.st_size)
     }
 
-    package func read(_ name: String, at offset: UInt64, into target: UnsafeMutableRawBufferPointer) throws(LogError) -> Int {
+    package func read(_ name: String, at offset: UInt64, into target: UnsafeMutableRawBufferPointer) throws(LogError)
+        -> Int
+    {
         let descriptor = try open(name, O_RDONLY)
         defer { _ = close(descriptor) }
         var done = 0
@@ -81,7 +83,8 @@ package final class FileStorage: LogStorage {
         var done = 0
         while done < bytes.count {
             // Safe: done stays below the bytes' count.
-            let count = unsafe pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + off_t(done))
+            let count = unsafe pwrite(
+                descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + off_t(done))
             if count < 0, errno == EINTR { continue }
             if count < 0 { throw Self.failure("write", name) }
             if count == 0 { throw .system(operation: "write", file: name, code: EIO) }

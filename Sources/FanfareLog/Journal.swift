@@ -270,7 +270,10 @@ package final class Journal {
             guard isShortage(code) else { return fail("write", code) }
             keepOldFile()
             retryAt = time.monotonic.advanced(byNanoseconds: LogLimits.spaceRetryNanoseconds)
-            if snapshot == .creating { return step = .idle }
+            if snapshot == .creating {
+                step = .idle
+                return
+            }
             actions.add(.journalClose, .close(newFile))
             step = .snapshot(.discarding)
             add(.unlink(name: LogFileName.newJournal(number + 1)))

@@ -131,7 +131,8 @@ extension JournalEntry {
         buffer.put(retry.error.journalText)
     }
 
-    private static func encode(_ letter: JournalDeadLetter, _ number: SubscriptionNumber, _ buffer: inout JournalBuffer) {
+    private static func encode(_ letter: JournalDeadLetter, _ number: SubscriptionNumber, _ buffer: inout JournalBuffer)
+    {
         begin(.deadLetter, number, letter.sequence, &buffer)
         buffer.put(letter.kind)
         buffer.put(letter.time.nanoseconds)

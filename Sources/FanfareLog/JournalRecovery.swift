@@ -25,7 +25,8 @@ package enum JournalRecovery {
             return try begin(after: numbers, with: read, storage, identity)
         } catch {
             // A full disk must not keep the service from starting: the old journal will do when it ends cleanly.
-            guard case .system(_, _, let code) = error, isShortage(code), read.cut == nil, let number = numbers.last else {
+            guard case .system(_, _, let code) = error, isShortage(code), read.cut == nil, let number = numbers.last
+            else {
                 throw error
             }
             try storage.sync(LogFileName.journal(number))

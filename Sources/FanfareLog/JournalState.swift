@@ -94,7 +94,9 @@ package struct JournalState: Equatable, Sendable {
             body(.cursor(number, subscription.cursor))
             for range in subscription.acknowledged { body(.acknowledged(number, range)) }
             // Retries last: the entries before would take those of the same number for settled.
-            for retry in subscription.retries.values.sorted(by: { $0.sequence < $1.sequence }) { body(.retry(number, retry)) }
+            for retry in subscription.retries.values.sorted(by: { $0.sequence < $1.sequence }) {
+                body(.retry(number, retry))
+            }
             if subscription.isFollowing { body(.follow(number)) }
         }
         body(.head(head))
@@ -160,6 +162,10 @@ extension String {
     var journalText: String {
         guard utf8.count > LogLimits.journalTextBytesMax else { return self }
         var bytes = 0
-        return String(prefix { bytes += $0.utf8.count; return bytes <= LogLimits.journalTextBytesMax })
+        return String(
+            prefix {
+                bytes += $0.utf8.count
+                return bytes <= LogLimits.journalTextBytesMax
+            })
     }
 }

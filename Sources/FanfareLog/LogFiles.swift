@@ -14,7 +14,9 @@ package struct SegmentNumber: Comparable, Hashable, Sendable {
     package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 
     /// The name of its file: sorted as text, names are in order.
-    package var fileName: String { LogFileName.segmentPrefix + LogFileName.digits(rawValue) + LogFileName.segmentSuffix }
+    package var fileName: String {
+        LogFileName.segmentPrefix + LogFileName.digits(rawValue) + LogFileName.segmentSuffix
+    }
     /// The name of its file until it is filled with zeros and synced.
     var preparationName: String { LogFileName.preparationPrefix + LogFileName.digits(rawValue) }
 }
@@ -52,7 +54,8 @@ enum LogFileName {
 
     /// The number in `name` between `prefix` and `suffix`; nil when the name is not exactly of that form.
     static func number(in name: String, prefix: String, suffix: String = "") -> UInt32? {
-        guard name.utf8.count == prefix.utf8.count + 10 + suffix.utf8.count, name.hasPrefix(prefix), name.hasSuffix(suffix)
+        guard name.utf8.count == prefix.utf8.count + 10 + suffix.utf8.count, name.hasPrefix(prefix),
+            name.hasSuffix(suffix)
         else { return nil }
         let text = name.dropFirst(prefix.count).dropLast(suffix.count)
         guard text.utf8.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }) else { return nil }

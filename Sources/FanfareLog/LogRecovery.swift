@@ -113,7 +113,8 @@ package struct LogRecovery {
         try storage.syncDirectory()
     }
 
-    private mutating func recover(_ numbers: [SegmentNumber], _ identity: LogIdentity) throws(LogError) -> RecoveredLog {
+    private mutating func recover(_ numbers: [SegmentNumber], _ identity: LogIdentity) throws(LogError) -> RecoveredLog
+    {
         var deduplication = DeduplicationIndex(bytesMax: configuration.deduplicationBytesMax)
         var sealed = SealedSegments(storage: storage, identity: identity, configuration: configuration, now: now)
         var numbers = numbers
@@ -130,7 +131,8 @@ package struct LogRecovery {
 
         progress(RecoveryProgress(segment: activeIndex, segments: activeIndex + 1))
         var tail = try RecoveredTail(
-            storage: storage, identity: identity, number: numbers[activeIndex], before: sealed.segments.isEmpty ? nil : sealed.end, into: &deduplication)
+            storage: storage, identity: identity, number: numbers[activeIndex],
+            before: sealed.segments.isEmpty ? nil : sealed.end, into: &deduplication)
         report.cut = tail.cut
         try tail.removeFooter()
         try tail.makeDurable()

@@ -87,14 +87,17 @@ package struct LogVerifier {
         var scratch = DeduplicationIndex(bytesMax: 0)
         let before = report.last.map { SegmentEnd(last: $0) }
         let tail = try RecoveredTail(
-            storage: storage, identity: identity, number: number, before: before, into: &scratch, counting: { header in
+            storage: storage, identity: identity, number: number, before: before, into: &scratch,
+            counting: { header in
                 report.count(header)
             })
         let sealed = SealedSegments(
             storage: storage, identity: identity, configuration: LogConfiguration(), now: WallTime(nanoseconds: 0))
         guard let footer = try sealed.wholeFooter(of: number) else {
             // A segment with a successor ends where the successor begins; without a footer the rest is a leftover.
-            if let successor, try RecoveredTail.holdsBatch(storage, identity, successor) { return try tail.checkSuccessor() }
+            if let successor, try RecoveredTail.holdsBatch(storage, identity, successor) {
+                return try tail.checkSuccessor()
+            }
             if let cut = tail.cut { report.unfinished.append(cut) }
             return
         }

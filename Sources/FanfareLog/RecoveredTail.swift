@@ -132,7 +132,8 @@ struct RecoveredTail {
         guard try SealedSegments.footer(of: active.number, in: storage, identity: identity) != nil else { return }
         let zeros = LogMemory(capacity: LogLimits.blockBytes)
         zeros.zero(0..<LogLimits.blockBytes)
-        try storage.write(name, at: active.fileBytes - UInt64(LogLimits.blockBytes), zeros.bytes(0..<LogLimits.blockBytes))
+        try storage.write(
+            name, at: active.fileBytes - UInt64(LogLimits.blockBytes), zeros.bytes(0..<LogLimits.blockBytes))
     }
 
     /// Writes what was found but is not proven to be durable once more, and syncs it. A sync alone could lie: after a failed

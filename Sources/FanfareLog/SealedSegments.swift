@@ -24,7 +24,8 @@ struct SealedSegments {
         _ number: SegmentNumber, isNewest: Bool, into deduplication: inout DeduplicationIndex
     ) throws(LogError) {
         try SegmentHeader.check(in: storage, identity: identity, segment: number)
-        if let footer = try isNewest ? wholeFooter(of: number) : Self.footer(of: number, in: storage, identity: identity),
+        if let footer = try isNewest
+            ? wholeFooter(of: number) : Self.footer(of: number, in: storage, identity: identity),
             let segment = try restore(number, footer), try loadIdentities(number, footer, into: &deduplication)
         {
             try checkOrder(number, first: footer.first)
@@ -102,7 +103,8 @@ struct SealedSegments {
             let entry = entries.bytes(index * size..<(index + 1) * size)
             deduplication.insert(
                 .init(
-                    key: DeduplicationKey(low: entry.u64(0), high: entry.u64(8)), sequence: SequenceNumber(entry.u64(16)),
+                    key: DeduplicationKey(low: entry.u64(0), high: entry.u64(8)),
+                    sequence: SequenceNumber(entry.u64(16)),
                     time: WallTime(nanoseconds: entry.u64(24))))
         }
         return true
@@ -124,7 +126,8 @@ struct SealedSegments {
         let tail = try RecoveredTail(
             storage: storage, identity: identity, number: number, before: before, into: &deduplication)
         guard let segment = tail.active.segment else {
-            throw .damaged(tail.cut ?? LogDamage(file: number.fileName, offset: tail.active.writtenBytes, reason: .notABatch))
+            throw .damaged(
+                tail.cut ?? LogDamage(file: number.fileName, offset: tail.active.writtenBytes, reason: .notABatch))
         }
         try tail.checkSuccessor()
         let encoded = EncodedFooter(

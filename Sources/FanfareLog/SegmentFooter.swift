@@ -91,7 +91,8 @@ struct SegmentFooter: Equatable {
 
     private static func section(_ block: LogBytes, _ index: Int) -> Section {
         Section(
-            offset: block.u64(88 + 16 * index), bytes: Int(block.u32(96 + 16 * index)), checksum: block.u32(100 + 16 * index))
+            offset: block.u64(88 + 16 * index), bytes: Int(block.u32(96 + 16 * index)),
+            checksum: block.u32(100 + 16 * index))
     }
 
     init(_ active: ActiveSegment, first: SequenceNumber, last: SequenceNumber) {
@@ -118,7 +119,8 @@ struct EncodedFooter {
     /// The footer of `active`, whose last batch is durable. It ends where the file ends; the file grows when the batches
     /// leave no room.
     init(
-        sealing active: ActiveSegment, segment: Segment, deduplication: borrowing DeduplicationIndex, identity: LogIdentity
+        sealing active: ActiveSegment, segment: Segment, deduplication: borrowing DeduplicationIndex,
+        identity: LogIdentity
     ) {
         let sparse = segment.sparseEntries
         let topicBytes = active.topics.isComplete ? active.topics.sectionBytes + 4 : 0
@@ -135,7 +137,8 @@ struct EncodedFooter {
         let seed = identity.checksumSeed
 
         memory.copy(sparse, at: 0)
-        footer.sparse = .init(offset: offset, bytes: sparse.count, checksum: sparse.checksum(0..<sparse.count, seed: seed))
+        footer.sparse = .init(
+            offset: offset, bytes: sparse.count, checksum: sparse.checksum(0..<sparse.count, seed: seed))
         let identityStart = sparse.count
         var place = identityStart
         for index in identities {

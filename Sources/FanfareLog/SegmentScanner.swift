@@ -13,7 +13,10 @@ struct SegmentScanner {
     private var blockStart: UInt64
     private var last: (sequence: SequenceNumber, generation: UInt32)?
 
-    init(storage: any LogStorage, identity: LogIdentity, segment: SegmentNumber, from offset: UInt64 = UInt64(LogLimits.blockBytes)) {
+    init(
+        storage: any LogStorage, identity: LogIdentity, segment: SegmentNumber,
+        from offset: UInt64 = UInt64(LogLimits.blockBytes)
+    ) {
         self.storage = storage
         self.identity = identity
         self.segment = segment

@@ -6,7 +6,7 @@ extension Ring {
     /// Turns operations into submission entries; answers at once what needs none.
     func prepare(_ operations: OperationQueue, _ completions: inout CompletionBatch) {
         // Safe: the queue is this thread's and nothing appends to it before removeAll.
-        for unsafe operation in unsafe operations.operations {
+        for unsafeoperation in unsafe operations.operations {
             prepare(operation, &completions)
         }
         operations.removeAll()
@@ -24,7 +24,8 @@ extension Ring {
         case .receive: unsafe fanfare_fill_receive(nextEntry(&completions), descriptor, token)
         case .returnBuffer:
             invariant(
-                operation.length >= 0 && operation.length < Int(unsafe ring.pointee.buffer_count), "the buffer is a buffer")
+                operation.length >= 0 && operation.length < Int(unsafe ring.pointee.buffer_count),
+                "the buffer is a buffer")
             unsafe fanfare_return_buffer(ring, UInt32(truncatingIfNeeded: operation.length))
         case .pollWritable: unsafe fanfare_fill_poll(nextEntry(&completions), descriptor, UInt32(POLLOUT), token)
         case .pollReadable: unsafe fanfare_fill_poll(nextEntry(&completions), descriptor, UInt32(POLLIN), token)
@@ -89,7 +90,8 @@ extension Ring {
         var found = rawValue
         unsafe tracked.forEach { key, operation in
             guard operation.token.rawValue == rawValue else { return }
-            let purpose = if case .sync = operation { TrackedOperation.Purpose.sync } else { TrackedOperation.Purpose.first }
+            let purpose =
+                if case .sync = operation { TrackedOperation.Purpose.sync } else { TrackedOperation.Purpose.first }
             found = Token(purpose: purpose, generation: key.generation, slot: key.slot).rawValue
         }
         return found

@@ -29,7 +29,9 @@ extension RingDiagnosis.Environment {
 
     private static func limit(of resource: __rlimit_resource) -> UInt64? {
         var limit = rlimit()
-        guard unsafe getrlimit(__rlimit_resource_t(resource.rawValue), &limit) == 0, limit.rlim_cur != .max else { return nil }
+        guard unsafe getrlimit(__rlimit_resource_t(resource.rawValue), &limit) == 0, limit.rlim_cur != .max else {
+            return nil
+        }
         return UInt64(limit.rlim_cur)
     }
 
@@ -39,7 +41,9 @@ extension RingDiagnosis.Environment {
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         var bytes = [UInt8](repeating: 0, count: 16_384)
-        let count = unsafe bytes.withUnsafeMutableBytes { bytes in unsafe read(descriptor, bytes.baseAddress, bytes.count) }
+        let count = unsafe bytes.withUnsafeMutableBytes { bytes in
+            unsafe read(descriptor, bytes.baseAddress, bytes.count)
+        }
         guard count >= 0 else { return nil }
         return String(decoding: bytes[..<count], as: UTF8.self)
     }

@@ -62,9 +62,13 @@ public struct RingDiagnosis: Equatable, Sendable {
         case ENOSYS: isOld(environment) ? .oldKernel : environment.seccompMode == 2 ? .seccomp : .oldKernel
         case EINVAL: isOld(environment) ? .oldKernel : .unknown
         case EPERM, EACCES:
-            if let level = environment.disabledLevel, level > 0 { .disabledBySystemControl }
-            else if environment.seccompMode == 2 { .seccomp }
-            else { .unknown }
+            if let level = environment.disabledLevel, level > 0 {
+                .disabledBySystemControl
+            } else if environment.seccompMode == 2 {
+                .seccomp
+            } else {
+                .unknown
+            }
         case ENOMEM: environment.lockedMemoryBytes == nil ? .memory : .lockedMemory
         case EMFILE, ENFILE: .descriptors
         default: .unknown

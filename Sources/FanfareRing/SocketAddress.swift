@@ -149,7 +149,9 @@ import Glibc
     }
 
     private static func port(_ text: Substring) -> UInt16? {
-        guard !text.isEmpty, text.utf8.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }) else { return nil }
+        guard !text.isEmpty, text.utf8.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }) else {
+            return nil
+        }
         return UInt16(text)
     }
 
@@ -177,7 +179,9 @@ import Glibc
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         return unsafe withUnsafeMutableBytes(of: &storage) { target in
             // Safe: the storage holds any sockaddr, and the kernel is told its size.
-            guard unsafe ask(target.baseAddress!.assumingMemoryBound(to: sockaddr.self), &length) == 0 else { return nil }
+            guard unsafe ask(target.baseAddress!.assumingMemoryBound(to: sockaddr.self), &length) == 0 else {
+                return nil
+            }
             return unsafe Self(bytes: Array(target.prefix(Int(length))))
         }
     }

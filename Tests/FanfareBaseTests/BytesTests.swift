@@ -65,7 +65,8 @@ import Testing
             var model: [UInt8] = []
             for step in 0..<2_000 {
                 if Bool.random(using: &random) {
-                    let more = [UInt8](repeating: UInt8(truncatingIfNeeded: step), count: .random(in: 0..<700, using: &random))
+                    let more = [UInt8](
+                        repeating: UInt8(truncatingIfNeeded: step), count: .random(in: 0..<700, using: &random))
                     let taken = bytes.append(array: more)
                     #expect(taken == (model.count + more.count <= 5_000), "seed \(seed)")
                     if taken { model += more }

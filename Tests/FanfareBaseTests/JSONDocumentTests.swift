@@ -19,7 +19,8 @@ struct JSONDocumentTests {
     }
 
     @Test func numbersKeepTheirTextAndSayWhetherTheyAreIntegers() throws {
-        let source = "[0, -0, 12, -9223372036854775808, 9223372036854775808, 1.0, 1e2, 1E+400, 123456789012345678901234567890]"
+        let source =
+            "[0, -0, 12, -9223372036854775808, 9223372036854775808, 1.0, 1e2, 1E+400, 123456789012345678901234567890]"
         let numbers = try #require(try JSONDocument(source).root.array).compactMap(\.number)
         #expect(numbers.map(\.text).joined(separator: ", ") == source.dropFirst().dropLast())
         #expect(numbers.map(\.isInteger) == [true, true, true, true, true, false, false, false, true])

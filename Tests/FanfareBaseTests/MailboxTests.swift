@@ -78,10 +78,12 @@ import Testing
         await withCheckedContinuation { continuation in
             let task = unsafe Unmanaged.passRetained(ThreadBody { continuation.resume(returning: body()) })
             var thread = pthread_t()
-            _ = unsafe pthread_create(&thread, nil, { raw in
-                unsafe Unmanaged<ThreadBody>.fromOpaque(raw!).takeRetainedValue().run()
-                return nil
-            }, task.toOpaque())
+            _ = unsafe pthread_create(
+                &thread, nil,
+                { raw in
+                    unsafe Unmanaged<ThreadBody>.fromOpaque(raw!).takeRetainedValue().run()
+                    return nil
+                }, task.toOpaque())
             pthread_detach(thread)
         }
     }

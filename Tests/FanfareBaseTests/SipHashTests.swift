@@ -26,7 +26,8 @@ struct SipHashTests {
         let whole = Self.hash([bytes])
         for first in 0...bytes.count {
             for second in first...bytes.count {
-                #expect(Self.hash([Array(bytes[..<first]), Array(bytes[first..<second]), Array(bytes[second...])]) == whole)
+                #expect(
+                    Self.hash([Array(bytes[..<first]), Array(bytes[first..<second]), Array(bytes[second...])]) == whole)
             }
         }
         var hash = SipHash128(key: Self.key)

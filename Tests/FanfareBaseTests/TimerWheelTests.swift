@@ -74,7 +74,11 @@ import Testing
     }
 
     @Test func agreesWithASortedListUnderRandomUse() {
-        struct Expected { var tick: UInt64; var key: Int; var id: TimerID }
+        struct Expected {
+            var tick: UInt64
+            var key: Int
+            var id: TimerID
+        }
         for seed in UInt64(1)...20 {
             var random = SeededRandom(seed: seed)
             var wheel = TimerWheel<Int>(now: start)
@@ -93,7 +97,9 @@ import Testing
                 }
                 if Int.random(in: 0..<8, using: &random) == 0 {
                     now = now.advanced(byNanoseconds: Int.random(in: 0..<scale, using: &random))
-                    let due = model.filter { $0.tick <= now.nanoseconds >> 20 }.sorted { ($0.tick, $0.key) < ($1.tick, $1.key) }
+                    let due = model.filter { $0.tick <= now.nanoseconds >> 20 }.sorted {
+                        ($0.tick, $0.key) < ($1.tick, $1.key)
+                    }
                     model.removeAll { $0.tick <= now.nanoseconds >> 20 }
                     var fired: [Int] = []
                     while let key = wheel.popExpired(now: now) { fired.append(key) }

@@ -17,11 +17,15 @@ struct BinaryModeTests {
         return decoding.records[0]
     }
 
-    @Test(arguments: ["application/json", "Application/JSON; charset=utf-8", "text/json", "application/vnd.x+json ;v=1"])
+    @Test(arguments: [
+        "application/json", "Application/JSON; charset=utf-8", "text/json", "application/vnd.x+json ;v=1",
+    ])
     func jsonBodiesAreEmbedded(type: String) throws {
         let record = try canonical([], type, "{\r\n\"a\": [1,\n 1e999]}\n")
         let data = "{  \"a\": [1,  1e999]} "
-        #expect(record.canonical == CanonicalEventTests.prefix + members + ",\"datacontenttype\":\"\(type)\",\"data\":\(data)}")
+        #expect(
+            record.canonical == CanonicalEventTests.prefix + members
+                + ",\"datacontenttype\":\"\(type)\",\"data\":\(data)}")
         #expect(record.data == data && record.kind == .json && record.topic == "a.b")
     }
 
@@ -34,7 +38,9 @@ struct BinaryModeTests {
 
     @Test func base64IsThatOfTheRFC() throws {
         // RFC 4648, section 10.
-        let vectors = ["f": "Zg==", "fo": "Zm8=", "foo": "Zm9v", "foob": "Zm9vYg==", "fooba": "Zm9vYmE=", "foobar": "Zm9vYmFy"]
+        let vectors = [
+            "f": "Zg==", "fo": "Zm8=", "foo": "Zm9v", "foob": "Zm9vYg==", "fooba": "Zm9vYmE=", "foobar": "Zm9vYmFy",
+        ]
         for (text, base64) in vectors { #expect(try canonical([], "text/plain", text).data == base64) }
         let decoding = Decoding()
         try decoding.plain("t", "application/octet-stream", (0...255).map { UInt8($0) } + [0xFB, 0xFF])
@@ -45,12 +51,14 @@ struct BinaryModeTests {
     @Test(arguments: ["application/json", "text/plain", ""])
     func noBodyIsNoData(type: String) throws {
         let record = try canonical([], type, "")
-        #expect(record.kind == .none && !record.canonical.contains("\"data\"") && !record.canonical.contains("data_base64"))
+        #expect(
+            record.kind == .none && !record.canonical.contains("\"data\"") && !record.canonical.contains("data_base64"))
     }
 
     @Test(arguments: [
         ("plain", "plain"), ("a%20b", "a b"), ("%E2%82%AC", "€"), ("€", "€"), ("a%2520b", "a%20b"),
-        (#""quoted""#, "quoted"), (#""q\"u\\o""#, #"q\"u\\o"#), (#""a%20b""#, "a b"), ("100%", "100%"), ("%zz%4", "%zz%4"),
+        (#""quoted""#, "quoted"), (#""q\"u\\o""#, #"q\"u\\o"#), (#""a%20b""#, "a b"), ("100%", "100%"),
+        ("%zz%4", "%zz%4"),
         (#"""#, #"\""#), ("", ""), (#""""#, ""), ("%22", #"\""#),
     ])
     func valuesAreUnquotedAndPercentDecodedOnce(header: String, expected: String) throws {
@@ -88,14 +96,18 @@ struct BinaryModeTests {
     }
 
     @Test func brokenJSONInTheBodyIsLocatedInTheBody() {
-        let error = #expect(throws: EventError.self) { try Decoding().binary(required, "application/json", Array("[1,\n}".utf8)) }
+        let error = #expect(throws: EventError.self) {
+            try Decoding().binary(required, "application/json", Array("[1,\n}".utf8))
+        }
         #expect(error?.pointer == "/data" && error?.location == JSONLocation(offset: 4, line: 2, column: 1))
         // Nothing in a body can become an attribute.
         let inject = #expect(throws: EventError.self) {
             try Decoding().binary(required, "application/json", Array(#"1,"x":2"#.utf8))
         }
         #expect(inject?.reason == .syntax)
-        let octets = #expect(throws: EventError.self) { try Decoding().binary(required, "application/json", [0x22, 0xFF, 0x22]) }
+        let octets = #expect(throws: EventError.self) {
+            try Decoding().binary(required, "application/json", [0x22, 0xFF, 0x22])
+        }
         #expect(octets?.pointer == "/data" && octets?.location?.offset == 1)
     }
 
@@ -105,14 +117,18 @@ struct BinaryModeTests {
         try decoding.plain("acme.orders", id: "key-1", "", [])
         #expect(
             decoding.records[0].canonical == CanonicalEventTests.prefix
-                + #""specversion":"1.0","id":"key-1","source":"/anonymous","type":"acme.orders","time":"2026-11-23T00:00:00Z","datacontenttype":"application/json","data":[1]}"#)
+                + #""specversion":"1.0","id":"key-1","source":"/anonymous","type":"acme.orders","time":"2026-11-23T00:00:00Z","datacontenttype":"application/json","data":[1]}"#
+        )
         #expect(decoding.records[0].topic == "acme.orders")
         #expect(decoding.records[0].key == decoding.records[1].key)
         #expect(decoding.records.allSatisfy { $0.isValid })
     }
 
     @Test func aPlainBodysTopicIsChecked() {
-        #expect(throws: EventError(.topic, "The topic has an empty token (a dot at an end, or two beside each other).", pointer: "")) {
+        #expect(
+            throws: EventError(
+                .topic, "The topic has an empty token (a dot at an end, or two beside each other).", pointer: "")
+        ) {
             try Decoding().plain("a.", "", [])
         }
         let error = #expect(throws: EventError.self) { try Decoding().plain("fanfare.x", "", []) }

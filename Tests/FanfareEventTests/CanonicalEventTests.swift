@@ -104,7 +104,9 @@ struct CanonicalEventTests {
 
     @Test func base64IsTabledWithoutItsQuotes() throws {
         let decoding = Decoding()
-        for text in ["", "QQ==", "QUI=", "QUJD", "+/+/"] { try decoding.structured(event(#""data_base64":"\#(text)""#)) }
+        for text in ["", "QQ==", "QUI=", "QUJD", "+/+/"] {
+            try decoding.structured(event(#""data_base64":"\#(text)""#))
+        }
         try decoding.structured(event(#""data_base64":"\/\/\/\/""#))
         #expect(decoding.records.map(\.data) == ["", "QQ==", "QUI=", "QUJD", "+/+/", "////"])
         #expect(decoding.records.allSatisfy { $0.kind == .base64 && $0.isValid })
@@ -185,7 +187,9 @@ struct CanonicalEventTests {
 
     @Test func stagingGrowsWithItsRecordsAligned() throws {
         let decoding = Decoding(staging: RecordStaging(capacity: 1))
-        for id in 0..<500 { try decoding.structured(event(#""data":"\#(String(repeating: "x", count: id % 9))""#, id: "\(id)")) }
+        for id in 0..<500 {
+            try decoding.structured(event(#""data":"\#(String(repeating: "x", count: id % 9))""#, id: "\(id)"))
+        }
         #expect(decoding.staging.count == 500)
         #expect(decoding.records.map(\.attributes[1]) == (0..<500).map { "id=\($0)" })
         #expect(decoding.records.allSatisfy { $0.isValid })

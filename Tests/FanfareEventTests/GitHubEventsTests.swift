@@ -72,7 +72,8 @@ struct GitHubEventsTests {
 
     @Test(.enabled(if: path != nil, "github-webhooks.cloudevents.ndjson is not here: set FANFARE_GITHUB_EVENTS"))
     func allGitHubEventsAreOneBatchToo() throws {
-        let batch = [UInt8](ascii: "[") + Array(Self.lines().joined(separator: [UInt8(ascii: ",")])) + [UInt8](ascii: "]")
+        let batch =
+            [UInt8](ascii: "[") + Array(Self.lines().joined(separator: [UInt8(ascii: ",")])) + [UInt8](ascii: "]")
         let decoding = Decoding()
         try decoding.decoder.decodeBatch(batch.span, decoding.context, into: decoding.staging)
         #expect(decoding.staging.count == 273)

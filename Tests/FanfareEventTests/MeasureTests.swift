@@ -42,7 +42,8 @@ struct MeasureTests {
         let small = Array(
             event(
                 #""subject":"order/1234567","time":"2026-11-23T00:00:00Z","datacontenttype":"application/json","#
-                    + #""data":{"order":1234567,"total":12.50,"state":"paid"}"#, id: "01J0000000000000000000000").utf8)
+                    + #""data":{"order":1234567,"total":12.50,"state":"paid"}"#, id: "01J0000000000000000000000"
+            ).utf8)
         print("small event: \(small.count) bytes")
         try measure("small events", Array(repeating: small, count: 10_000), rounds: 30)
     }
@@ -51,7 +52,9 @@ struct MeasureTests {
         var table = PatternTable(key: HashKey(low: 1, high: 2))
         let before = residentBytes
         let topic = Array("acme.orders.created.eu".utf8)
-        for text in ["acme.orders.>", "acme.*.created.*", "*.orders.created.eu", ">"] { table.add(try TopicPattern(text)) }
+        for text in ["acme.orders.>", "acme.*.created.*", "*.orders.created.eu", ">"] {
+            table.add(try TopicPattern(text))
+        }
         for round in 0..<2 {
             var found: [PatternID] = []
             let time = seconds {

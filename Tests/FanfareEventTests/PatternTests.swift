@@ -8,16 +8,18 @@ struct PatternTests {
         return try TopicPattern(pattern).matches(bytes.span)
     }
 
-    @Test(arguments: [
-        ("a", nil), ("A-z_0.9", nil), (String(repeating: "a", count: 64), nil),
-        (Array(repeating: "a", count: 16).joined(separator: "."), nil),
-        ("", .empty), (".", .emptyToken), ("a.", .emptyToken), (".a", .emptyToken), ("a..b", .emptyToken),
-        (String(repeating: "a", count: 65), .tokenTooLong), ("a." + String(repeating: "b", count: 65) + ".c", .tokenTooLong),
-        (Array(repeating: "a", count: 17).joined(separator: "."), .tooManyTokens),
-        ("a b", .character(0x20)), ("a.é", .character(0xC3)), ("a\0", .character(0)), ("a/b", .character(0x2F)),
-        ("a.*", .character(0x2A)), (">", .character(0x3E)), ("a:b", .character(0x3A)), ("a@", .character(0x40)),
-        ("a[", .character(0x5B)), ("a{", .character(0x7B)), ("a`", .character(0x60)),
-    ] as [(String, TopicError?)])
+    @Test(
+        arguments: [
+            ("a", nil), ("A-z_0.9", nil), (String(repeating: "a", count: 64), nil),
+            (Array(repeating: "a", count: 16).joined(separator: "."), nil),
+            ("", .empty), (".", .emptyToken), ("a.", .emptyToken), (".a", .emptyToken), ("a..b", .emptyToken),
+            (String(repeating: "a", count: 65), .tokenTooLong),
+            ("a." + String(repeating: "b", count: 65) + ".c", .tokenTooLong),
+            (Array(repeating: "a", count: 17).joined(separator: "."), .tooManyTokens),
+            ("a b", .character(0x20)), ("a.é", .character(0xC3)), ("a\0", .character(0)), ("a/b", .character(0x2F)),
+            ("a.*", .character(0x2A)), (">", .character(0x3E)), ("a:b", .character(0x3A)), ("a@", .character(0x40)),
+            ("a[", .character(0x5B)), ("a{", .character(0x7B)), ("a`", .character(0x60)),
+        ] as [(String, TopicError?)])
     func topicsAreTokensJoinedByDots(text: String, expected: TopicError?) {
         do throws(TopicError) {
             #expect(try Topic(text).text == text)
@@ -27,12 +29,15 @@ struct PatternTests {
         }
     }
 
-    @Test(arguments: [
-        ("a", nil), ("*", nil), (">", nil), ("a.*.b.>", nil), ("*.*.>", nil), ("fanfare.>", nil),
-        ("", .empty), ("a*", .wildcardInToken), ("*a", .wildcardInToken), ("a.b>", .wildcardInToken), ("**", .wildcardInToken),
-        (">.a", .tailNotLast), ("a.>.>", .tailNotLast), ("a..*", .emptyToken), ("*.", .emptyToken), ("a.%3E", .character(0x25)),
-        (Array(repeating: "*", count: 17).joined(separator: "."), .tooManyTokens),
-    ] as [(String, TopicError?)])
+    @Test(
+        arguments: [
+            ("a", nil), ("*", nil), (">", nil), ("a.*.b.>", nil), ("*.*.>", nil), ("fanfare.>", nil),
+            ("", .empty), ("a*", .wildcardInToken), ("*a", .wildcardInToken), ("a.b>", .wildcardInToken),
+            ("**", .wildcardInToken),
+            (">.a", .tailNotLast), ("a.>.>", .tailNotLast), ("a..*", .emptyToken), ("*.", .emptyToken),
+            ("a.%3E", .character(0x25)),
+            (Array(repeating: "*", count: 17).joined(separator: "."), .tooManyTokens),
+        ] as [(String, TopicError?)])
     func patternsHaveWholeTokensAsWildcards(text: String, expected: TopicError?) {
         do throws(TopicError) {
             #expect(try TopicPattern(text).text == text)
@@ -45,11 +50,15 @@ struct PatternTests {
     @Test(arguments: [
         ("a.b", "a.b", true), ("a.b", "a.c", false), ("a.b", "a", false), ("a.b", "a.b.c", false), ("a", "ab", false),
         ("a.*", "a.b", true), ("a.*", "a", false), ("a.*", "a.b.c", false), ("*.b", "a.b", true), ("*", "a", true),
-        ("a.*.c", "a.bbb.c", true), ("a.*.c", "a.b.d", false), (">", "a", true), (">", "a.b.c", true), ("a.>", "a", false),
-        ("a.>", "a.b", true), ("a.>", "a.b.c", true), ("a.>", "ab.c", false), ("a.*.>", "a.b", false), ("a.*.>", "a.b.c", true),
+        ("a.*.c", "a.bbb.c", true), ("a.*.c", "a.b.d", false), (">", "a", true), (">", "a.b.c", true),
+        ("a.>", "a", false),
+        ("a.>", "a.b", true), ("a.>", "a.b.c", true), ("a.>", "ab.c", false), ("a.*.>", "a.b", false),
+        ("a.*.>", "a.b.c", true),
         // The service's own topics want to be named.
-        (">", "fanfare.x", false), ("*.x", "fanfare.x", false), ("*", "fanfare", false), ("fanfare.>", "fanfare.x", true),
-        ("fanfare.*", "fanfare.x", true), ("fanfare", "fanfare", true), ("*.x", "fanfares.x", true), (">", "fanfares", true),
+        (">", "fanfare.x", false), ("*.x", "fanfare.x", false), ("*", "fanfare", false),
+        ("fanfare.>", "fanfare.x", true),
+        ("fanfare.*", "fanfare.x", true), ("fanfare", "fanfare", true), ("*.x", "fanfares.x", true),
+        (">", "fanfares", true),
         (">", "a.fanfare", true), (">", "fanfar", true),
     ])
     func aPatternMatchesOneTokenPerStarAndTheRestPerTail(pattern: String, topic: String, expected: Bool) throws {
@@ -64,11 +73,15 @@ struct PatternTests {
     }
 
     @Test(arguments: [
-        ("acme.>", "acme.orders.*", true), ("acme.>", "acme.>", true), ("acme.>", "acme", false), ("acme.>", "acme.*", true),
-        ("acme.*", "acme.>", false), ("acme.*", "acme.a", true), ("acme.*", "acme.a.b", false), (">", "a.b", true), (">", ">", true),
-        (">", "*", true), ("*", ">", false), ("*.>", ">", false), (">", "*.>", true), ("a.b", "a.*", false), ("a.*", "a.*", true),
+        ("acme.>", "acme.orders.*", true), ("acme.>", "acme.>", true), ("acme.>", "acme", false),
+        ("acme.>", "acme.*", true),
+        ("acme.*", "acme.>", false), ("acme.*", "acme.a", true), ("acme.*", "acme.a.b", false), (">", "a.b", true),
+        (">", ">", true),
+        (">", "*", true), ("*", ">", false), ("*.>", ">", false), (">", "*.>", true), ("a.b", "a.*", false),
+        ("a.*", "a.*", true),
         ("*.b", "a.b", true), ("a.b", "a.b.c", false), ("a.b.c", "a.b", false), ("*.*", "*.*", true),
-        (">", "fanfare.x", false), ("*.x", "fanfare.x", false), ("fanfare.>", "fanfare.x", true), ("fanfare.>", ">", false),
+        (">", "fanfare.x", false), ("*.x", "fanfare.x", false), ("fanfare.>", "fanfare.x", true),
+        ("fanfare.>", ">", false),
         ("fanfare.>", "fanfare.>", true), ("a.b", "ab", false),
     ])
     func aRightCoversWhatLiesWithin(right: String, request: String, expected: Bool) throws {
@@ -99,7 +112,9 @@ struct PatternTests {
         var uses: [TopicPattern: Int] = [:]
         var ids: [TopicPattern: PatternID] = [:]
         for step in 0..<3_000 {
-            if step % 3 == 2, let (pattern, id) = ids.sorted(by: { $0.key.text < $1.key.text }).randomElement(using: &random) {
+            if step % 3 == 2,
+                let (pattern, id) = ids.sorted(by: { $0.key.text < $1.key.text }).randomElement(using: &random)
+            {
                 uses[pattern, default: 0] -= 1
                 #expect(table.remove(id) == (uses[pattern] == 0), "seed \(seed), step \(step)")
                 if uses[pattern] == 0 {

@@ -41,7 +41,8 @@ struct RefusalTests {
         (event(#""é":"x""#), .attributeName, "/é", letters),
         (event(#""":"x""#), .attributeName, "/", "A name has 1 to 64 characters; this one has 0."),
         (
-            event("\"\(String(repeating: "a", count: 65))\":1"), .attributeName, "/" + String(repeating: "a", count: 65),
+            event("\"\(String(repeating: "a", count: 65))\":1"), .attributeName,
+            "/" + String(repeating: "a", count: 65),
             "A name has 1 to 64 characters; this one has 65."
         ),
         // Values
@@ -56,7 +57,10 @@ struct RefusalTests {
         (event(#""datacontenttype":true"#), .attributeType, "/datacontenttype", string),
         (event(#""dataschema":1"#), .attributeType, "/dataschema", string),
         (event(#""time":1"#), .attributeType, "/time", string),
-        (event(#""fanfaretopic":{}"#), .attributeType, "/fanfaretopic", "An attribute is a string, an integer or a boolean, no object."),
+        (
+            event(#""fanfaretopic":{}"#), .attributeType, "/fanfaretopic",
+            "An attribute is a string, an integer or a boolean, no object."
+        ),
         (event(#""fanfaretopic":7"#), .attributeType, "/fanfaretopic", string),
         (event(#""subject":"""#), .empty, "/subject", empty),
         (event(#""datacontenttype":"""#), .empty, "/datacontenttype", empty),
@@ -107,9 +111,18 @@ struct RefusalTests {
         ("\"x\"", .notAnEvent, "", object),
         ("null", .notAnEvent, "", object),
         // Topics
-        (event(type: "a b"), .topic, "/type", "The type cannot be the topic: it has a space where only A-Z a-z 0-9 _ - and dots between tokens may be. Name a topic with ?topic= or the attribute fanfaretopic."),
-        (event(type: "https://x"), .topic, "/type", "The type cannot be the topic: it has ':' where only A-Z a-z 0-9 _ - and dots between tokens may be. Name a topic with ?topic= or the attribute fanfaretopic."),
-        (event(#""fanfaretopic":"a..b""#), .topic, "/fanfaretopic", "The topic in fanfaretopic has an empty token (a dot at an end, or two beside each other)."),
+        (
+            event(type: "a b"), .topic, "/type",
+            "The type cannot be the topic: it has a space where only A-Z a-z 0-9 _ - and dots between tokens may be. Name a topic with ?topic= or the attribute fanfaretopic."
+        ),
+        (
+            event(type: "https://x"), .topic, "/type",
+            "The type cannot be the topic: it has ':' where only A-Z a-z 0-9 _ - and dots between tokens may be. Name a topic with ?topic= or the attribute fanfaretopic."
+        ),
+        (
+            event(#""fanfaretopic":"a..b""#), .topic, "/fanfaretopic",
+            "The topic in fanfaretopic has an empty token (a dot at an end, or two beside each other)."
+        ),
         (event(#""fanfaretopic":"""#), .topic, "/fanfaretopic", "The topic in fanfaretopic is empty."),
         (event(#""fanfaretopic":"fanfare.x""#), .reservedTopic, "/fanfaretopic", reserved),
         (event(type: "fanfare"), .reservedTopic, "/type", reserved),
@@ -138,7 +151,10 @@ struct RefusalTests {
         ("{\"a\":1 1}", 7, 1, 8, "", "found '1'", "',' or '}'"),
         ("{\n \"data\":[1,\n  x]}", 16, 3, 3, "/data", "found 'x'", "a value"),
         ("{\"é\": tru}", 7, 1, 7, "/é", "found 't'", "a value"),
-        ("{\"a/b\":\"x\ny\"}", 9, 1, 10, "/a~1b", "found the end of the line", "the rest of the string; control characters are escaped"),
+        (
+            "{\"a/b\":\"x\ny\"}", 9, 1, 10, "/a~1b", "found the end of the line",
+            "the rest of the string; control characters are escaped"
+        ),
         (event() + ",", 57, 1, 58, "", "found ','", "the end of the text"),
         (event() + event(), 57, 1, 58, "", "found '{'", "the end of the text"),
     ])
@@ -180,7 +196,9 @@ struct RefusalTests {
     }
 
     @Test func membersAreCountedAsTheyAreRead() throws {
-        func extended(_ count: Int) -> String { event((0..<count - 4).map { "\"x\($0)\":\($0)" }.joined(separator: ",")) }
+        func extended(_ count: Int) -> String {
+            event((0..<count - 4).map { "\"x\($0)\":\($0)" }.joined(separator: ","))
+        }
         try Decoding().structured(extended(EventLimits.membersMax - 1))
         let error = Self.error { try Decoding().structured(extended(EventLimits.membersMax + 1)) }
         #expect(error?.reason == .tooManyMembers)

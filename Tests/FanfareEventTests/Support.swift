@@ -88,7 +88,8 @@ struct Record {
         traceParent = unsafe text(record.traceParent)
         traceState = unsafe text(record.traceState)
         baggage = unsafe text(record.baggage)
-        isValid = unsafe EventRecord.isValid(at: record.bytes.baseAddress!, limit: record.bytes.count)
+        isValid =
+            unsafe EventRecord.isValid(at: record.bytes.baseAddress!, limit: record.bytes.count)
             && Int(bitPattern: record.bytes.baseAddress) % 8 == 0
             && record.sequence == .zero && record.time.nanoseconds == 0 && record.schemaVersion == 0
             && !record.canonical.contains { $0 == 0x0A || $0 == 0x0D }

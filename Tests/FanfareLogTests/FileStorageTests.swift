@@ -42,7 +42,8 @@ import Testing
             #expect(recovered.generation == 2)
             #expect(recovered.identity.log == LogID(1_800_000_000))
             _ = try JournalRecovery.open(storage, identity: recovered.identity)
-            #expect(try storage.list().sorted() == ["identity", "journal-0000000001", "lock", "segment-0000000001.log"])
+            #expect(
+                try storage.list().sorted() == ["identity", "journal-0000000001", "lock", "segment-0000000001.log"])
         }
     }
 
@@ -52,7 +53,9 @@ import Testing
             #expect(throws: LogError.system(operation: "look at", file: "absent", code: 2)) {
                 try storage.size(of: "absent")
             }
-            #expect(throws: LogError.system(operation: "remove", file: "absent", code: 2)) { try storage.remove("absent") }
+            #expect(throws: LogError.system(operation: "remove", file: "absent", code: 2)) {
+                try storage.remove("absent")
+            }
             #expect(LogVerifier.verify(storage).exitCode == 74)
         }
     }

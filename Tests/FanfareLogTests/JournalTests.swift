@@ -28,7 +28,8 @@ private func letter(_ number: UInt64) -> JournalDeadLetter {
         let entries: [JournalEntry] = [
             define(one), define(two), .cursor(one, sequence(5)), .acknowledged(one, range(7...9)),
             .retry(one, retry(6)), .deadLetter(two, letter(3)), .follow(two), .head(sequence(40)),
-            .disable(one, reason: "gone", time: WallTime(nanoseconds: 5)), .failing(one, since: WallTime(nanoseconds: 6)),
+            .disable(one, reason: "gone", time: WallTime(nanoseconds: 5)),
+            .failing(one, since: WallTime(nanoseconds: 6)),
             .value(key: "tickets", [1, 2, 3]), define(one, revision: 2),
         ]
         for entry in entries {
@@ -84,7 +85,9 @@ private func letter(_ number: UInt64) -> JournalDeadLetter {
     @Test func deadLettersAreBounded() {
         var state = JournalState()
         state.apply(define(one))
-        for number in 1...UInt64(2 * LogLimits.deadLettersPerSubscriptionMax) { state.apply(.deadLetter(one, letter(number))) }
+        for number in 1...UInt64(2 * LogLimits.deadLettersPerSubscriptionMax) {
+            state.apply(.deadLetter(one, letter(number)))
+        }
         let letters = state.subscriptions[one]?.deadLetters ?? []
         #expect(letters.count >= LogLimits.deadLettersPerSubscriptionMax)
         #expect(letters.count <= LogLimits.deadLettersPerSubscriptionMax * 9 / 8)

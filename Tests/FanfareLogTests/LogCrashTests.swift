@@ -90,7 +90,9 @@ import Testing
     @Test func nothingSyncedIsLostAtAnyCrashPoint() throws {
         let run = try Run()
         for index in 0..<16 {
-            for more in 0...index % 3 { run.log.append("event \(index).\(more)", topic: "t.\(index % 5)", dataBytes: 5000) }
+            for more in 0...index % 3 {
+                run.log.append("event \(index).\(more)", topic: "t.\(index % 5)", dataBytes: 5000)
+            }
             run.log.turn()
         }
         #expect(run.log.writer.catalog.all.count > 2)

@@ -112,8 +112,10 @@ import Testing
         log.advance(milliseconds: 121_000)
         log.turn()
         #expect(log.writer.catalog.firstRetained > SequenceNumber(1))
-        #expect(log.performed.filter { $0.hasPrefix("unlink") }.count == log.performed.filter { $0 == "sync directory" }.count
-            - log.performed.filter { $0.hasPrefix("rename") }.count)
+        #expect(
+            log.performed.filter { $0.hasPrefix("unlink") }.count == log.performed.filter { $0 == "sync directory" }
+                .count
+                - log.performed.filter { $0.hasPrefix("rename") }.count)
     }
 
     @Test func duplicatesAreKnownWithinTheWindowAndAcrossRestarts() throws {

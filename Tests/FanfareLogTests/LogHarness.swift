@@ -123,7 +123,8 @@ final class LogHarness {
 
 enum StorageActions {
     static func carryOut(
-        _ kind: LogAction.Kind, _ storage: MemoryStorage, _ names: inout [LogFileID: String], _ performed: inout [String],
+        _ kind: LogAction.Kind, _ storage: MemoryStorage, _ names: inout [LogFileID: String],
+        _ performed: inout [String],
         writeLimit: Int = .max
     ) throws(LogError) -> Int32 {
         switch kind {
@@ -162,7 +163,9 @@ enum StorageActions {
 
 enum LogReading {
     /// Reads the log as a shard's reader does: locate, read a block, take batches.
-    static func all(_ storage: MemoryStorage, _ catalog: SegmentCatalog, after start: SequenceNumber, blockBytes: Int = 8192)
+    static func all(
+        _ storage: MemoryStorage, _ catalog: SegmentCatalog, after start: SequenceNumber, blockBytes: Int = 8192
+    )
         throws -> (events: [UInt64: String], lost: [ClosedRange<UInt64>])
     {
         var events: [UInt64: String] = [:]

@@ -139,7 +139,9 @@ final class MemoryStorage: LogStorage {
             var bytes = file.durable
             for write in file.pending {
                 for start in stride(from: 0, to: write.bytes.count, by: 512) where random.next() & 1 == 0 {
-                    put(Array(write.bytes[start..<min(start + 512, write.bytes.count)]), at: write.offset + start, in: &bytes)
+                    put(
+                        Array(write.bytes[start..<min(start + 512, write.bytes.count)]), at: write.offset + start,
+                        in: &bytes)
                 }
             }
             return bytes

@@ -72,7 +72,11 @@ import Testing
         #expect(!event.drain())
         harness.ask(.pollReadable, 1, descriptor: event.descriptor)
         #expect(harness.turn(milliseconds: 10) == [])
-        onThread { usleep(10_000); event.signal(); event.signal() }
+        onThread {
+            usleep(10_000)
+            event.signal()
+            event.signal()
+        }
         let answer = try #require(harness.turn().first)
         #expect(answer.purpose == 1 && answer.result & Int32(POLLIN) != 0 && !answer.more)
         #expect(event.drain())
@@ -133,10 +137,12 @@ import Testing
     private func onThread(_ body: @escaping @Sendable () -> Void) {
         let task = unsafe Unmanaged.passRetained(ThreadBody(body))
         var thread = pthread_t()
-        _ = unsafe pthread_create(&thread, nil, { raw in
-            unsafe Unmanaged<ThreadBody>.fromOpaque(raw!).takeRetainedValue().run()
-            return nil
-        }, task.toOpaque())
+        _ = unsafe pthread_create(
+            &thread, nil,
+            { raw in
+                unsafe Unmanaged<ThreadBody>.fromOpaque(raw!).takeRetainedValue().run()
+                return nil
+            }, task.toOpaque())
         pthread_detach(thread)
     }
 

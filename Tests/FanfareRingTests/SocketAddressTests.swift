@@ -4,13 +4,16 @@ import Testing
 
 @Suite struct SocketAddressTests {
     @Test func addressesAreParsedAndPrintedAlike() throws {
-        for text in ["127.0.0.1:8080", "0.0.0.0:0", "255.255.255.255:65535", "[::1]:8080", "[2001:db8::7]:1", "unix:run/f.sock"] {
+        for text in [
+            "127.0.0.1:8080", "0.0.0.0:0", "255.255.255.255:65535", "[::1]:8080", "[2001:db8::7]:1", "unix:run/f.sock",
+        ] {
             #expect(try SocketAddress(parsing: text).description == text)
         }
         let v4 = try SocketAddress(parsing: "10.1.2.3:99")
         #expect(v4.family == .v4 && v4.port == 99 && Array(v4.octets) == [10, 1, 2, 3])
         let v6 = try SocketAddress(parsing: "[::ffff:1.2.3.4]:7")
-        #expect(v6.family == .v6 && v6.port == 7 && v6.octets.count == 16 && Array(v6.octets.suffix(4)) == [1, 2, 3, 4])
+        #expect(
+            v6.family == .v6 && v6.port == 7 && v6.octets.count == 16 && Array(v6.octets.suffix(4)) == [1, 2, 3, 4])
         let unix = try SocketAddress(parsing: "unix:/x")
         #expect(unix.family == .unix && unix.path == "/x" && unix.octets.isEmpty && unix.port == 0)
         #expect(SocketAddress(octets: [10, 1, 2, 3], port: 99) == v4)
@@ -18,10 +21,15 @@ import Testing
     }
 
     @Test func whatIsNoAddressIsRefusedWithItsReason() {
-        for text in ["", "127.0.0.1", "127.0.0.1:", "127.0.0.1:-1", "127.0.0.1:65536", "127.0.0.1:+1", "[::1]", "::1:8o"] {
+        for text in [
+            "", "127.0.0.1", "127.0.0.1:", "127.0.0.1:-1", "127.0.0.1:65536", "127.0.0.1:+1", "[::1]", "::1:8o",
+        ] {
             #expect(throws: SocketAddress.ParseError.port(text)) { try SocketAddress(parsing: text) }
         }
-        for text in [":80", "localhost:80", "1.2.3:80", "1.2.3.4.5:80", "::1:80", "[1.2.3.4]:80", "[]:80", "[::1:80", "1.2.3.4\0:80"] {
+        for text in [
+            ":80", "localhost:80", "1.2.3:80", "1.2.3.4.5:80", "::1:80", "[1.2.3.4]:80", "[]:80", "[::1:80",
+            "1.2.3.4\0:80",
+        ] {
             #expect(throws: SocketAddress.ParseError.host(text)) { try SocketAddress(parsing: text) }
         }
         let longest = String(repeating: "x", count: SocketAddress.pathBytesMax)

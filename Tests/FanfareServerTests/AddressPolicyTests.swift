@@ -5,8 +5,10 @@ import Testing
     static let classes: [(String, AddressClass?)] = [
         // Public ones, also just beside the blocks.
         ("1.1.1.1", nil), ("8.8.8.8", nil), ("9.255.255.255", nil), ("11.0.0.0", nil), ("100.63.255.255", nil),
-        ("100.128.0.0", nil), ("126.255.255.255", nil), ("128.0.0.0", nil), ("169.253.255.255", nil), ("169.255.0.0", nil),
-        ("172.15.255.255", nil), ("172.32.0.0", nil), ("192.0.1.0", nil), ("192.167.255.255", nil), ("192.169.0.0", nil),
+        ("100.128.0.0", nil), ("126.255.255.255", nil), ("128.0.0.0", nil), ("169.253.255.255", nil),
+        ("169.255.0.0", nil),
+        ("172.15.255.255", nil), ("172.32.0.0", nil), ("192.0.1.0", nil), ("192.167.255.255", nil),
+        ("192.169.0.0", nil),
         ("198.17.255.255", nil), ("198.20.0.0", nil), ("223.255.255.255", nil), ("2606:4700::1111", nil),
         ("2a00:1450:4001::1", nil), ("2001:4860:4860::8888", nil), ("2001:200::1", nil), ("2003::1", nil),
         ("3ffe::1", nil),
@@ -20,9 +22,11 @@ import Testing
         ("224.0.0.1", .multicast), ("239.255.255.255", .multicast), ("240.0.0.1", .reserved),
         ("255.255.255.254", .reserved), ("255.255.255.255", .broadcast), ("::", .unspecified), ("::1", .loopback),
         ("::2", .mapped), ("::8.8.8.8", .mapped), ("::ffff:8.8.8.8", .mapped), ("::ffff:127.0.0.1", .mapped),
-        ("::ffff:0:8.8.8.8", .mapped), ("64:ff9b::8.8.8.8", .nat64), ("64:ff9b:1::1", .nat64), ("64:ff9b:2::1", .reserved),
+        ("::ffff:0:8.8.8.8", .mapped), ("64:ff9b::8.8.8.8", .nat64), ("64:ff9b:1::1", .nat64),
+        ("64:ff9b:2::1", .reserved),
         ("100::1", .reserved), ("2001::1", .teredo), ("2001:2::1", .benchmarking), ("2001:db8::1", .documentation),
-        ("2001:10::1", .reserved), ("2001:1ff::1", .reserved), ("2002:808:808::1", .sixToFour), ("3fff::1", .documentation),
+        ("2001:10::1", .reserved), ("2001:1ff::1", .reserved), ("2002:808:808::1", .sixToFour),
+        ("3fff::1", .documentation),
         ("4000::1", .reserved), ("5f00::1", .reserved), ("fc00::1", .private), ("fdff:ffff::1", .private),
         ("fe00::1", .reserved), ("fe80::1", .linkLocal), ("febf::1", .linkLocal), ("fec0::1", .private),
         ("ff02::1", .multicast),
@@ -30,7 +34,8 @@ import Testing
         ("169.254.169.254", .metadata), ("169.254.169.253", .metadata), ("169.254.169.1", .metadata),
         ("169.254.170.2", .metadata), ("169.254.170.23", .metadata), ("169.254.42.42", .metadata),
         ("169.254.0.23", .metadata), ("100.100.100.200", .metadata), ("168.63.129.16", .metadata),
-        ("192.0.0.192", .metadata), ("fd00:ec2::254", .metadata), ("fd00:ec2::23", .metadata), ("fd20:ce::254", .metadata),
+        ("192.0.0.192", .metadata), ("fd00:ec2::254", .metadata), ("fd00:ec2::23", .metadata),
+        ("fd20:ce::254", .metadata),
         ("fe80::a9fe:a9fe", .metadata), ("fd00:42::42", .metadata),
     ]
 
@@ -43,12 +48,15 @@ import Testing
 
     static let everywhere = ["0.0.0.0/0", "::/0"].compactMap { AddressNetwork($0) }
 
-    @Test(arguments: classes) func aListedNetworkOpensAllButWhatIsNeverAllowed(_ text: String, _ kind: AddressClass?) throws {
+    @Test(arguments: classes) func aListedNetworkOpensAllButWhatIsNeverAllowed(_ text: String, _ kind: AddressClass?)
+        throws
+    {
         let address = try #require(IPAddress(text))
         let isNever = kind?.isAlwaysRefused ?? false
         // 2001::1 is a Teredo address of the server 0.0.0.0, 2002:: and NAT64 ones carry theirs.
         let isNeverInside = address.embeddedV4.contains { AddressClass($0)?.isAlwaysRefused ?? false }
-        #expect(AddressPolicy(networks: Self.everywhere).allows(address.bytes, port: 443) == !(isNever || isNeverInside))
+        #expect(
+            AddressPolicy(networks: Self.everywhere).allows(address.bytes, port: 443) == !(isNever || isNeverInside))
     }
 
     static let hiding = [
@@ -68,7 +76,9 @@ import Testing
     @Test func anEmbeddedAddressNeedsBothItselfAndWhatItCarries() throws {
         let address = try #require(IPAddress("64:ff9b::a00:1"))
         let (outer, inner) = (try #require(AddressNetwork("64:ff9b::/96")), try #require(AddressNetwork("10.0.0.0/8")))
-        #expect(AddressPolicy(networks: [outer]).refusal(of: address, port: 1) == .embedded(.nat64, .v4(0x0A00_0001), .private))
+        #expect(
+            AddressPolicy(networks: [outer]).refusal(of: address, port: 1)
+                == .embedded(.nat64, .v4(0x0A00_0001), .private))
         #expect(AddressPolicy(networks: [inner]).refusal(of: address, port: 1) == .notPublic(.nat64))
         #expect(AddressPolicy(networks: [inner, outer]).refusal(of: address, port: 1) == nil)
         let open = try #require(IPAddress("64:ff9b::8.8.8.8"))
@@ -97,16 +107,20 @@ import Testing
 
 @Suite struct AddressTextTests {
     @Test(arguments: [
-        ("1.2.3.4", "1.2.3.4"), ("::", "::"), ("::1", "::1"), ("1::", "1::"), ("2001:DB8:0:0:1:0:0:1", "2001:db8::1:0:0:1"),
-        ("1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8"), ("1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:0"), ("::ffff:1.2.3.4", "::ffff:102:304"),
+        ("1.2.3.4", "1.2.3.4"), ("::", "::"), ("::1", "::1"), ("1::", "1::"),
+        ("2001:DB8:0:0:1:0:0:1", "2001:db8::1:0:0:1"),
+        ("1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8"), ("1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:0"),
+        ("::ffff:1.2.3.4", "::ffff:102:304"),
         ("1:0:3:4:5:6:7:8", "1:0:3:4:5:6:7:8"), ("1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:102:304"), ("0:0:1::", "0:0:1::"),
     ]) func addressesAreReadAndWritten(_ text: String, _ written: String) {
         #expect(IPAddress(text)?.description == written)
     }
 
     @Test(arguments: [
-        "", "1", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ", "+1.2.3.4", "0x1.2.3.4", "1..3.4", ":", ":::", "1:",
-        ":1", "1::2::3", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7", "12345::", "g::", "+1::", "::1%eth0", "1.2.3.4::", "::1.2.3",
+        "", "1", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ", "+1.2.3.4", "0x1.2.3.4", "1..3.4", ":",
+        ":::", "1:",
+        ":1", "1::2::3", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7", "12345::", "g::", "+1::", "::1%eth0", "1.2.3.4::",
+        "::1.2.3",
         "1:2:3:4:5:6:7:8::", "::1:2:3:4:5:6:7:8", "[::1]",
     ]) func otherTextsAreNone(_ text: String) {
         #expect(IPAddress(text) == nil)
@@ -123,23 +137,29 @@ import Testing
         #expect(try #require(AddressNetwork(network)).contains(try #require(IPAddress(address))) == isInside)
     }
 
-    @Test(arguments: ["", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.1/8", "::/129", "10.0.0.0/08", "10.0.0.0/+8", "a/8", "::1/64"])
+    @Test(arguments: [
+        "", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.1/8", "::/129", "10.0.0.0/08", "10.0.0.0/+8", "a/8", "::1/64",
+    ])
     func otherTextsAreNoNetworks(_ text: String) {
         #expect(AddressNetwork(text) == nil)
     }
 
-    @Test(arguments: [
-        ("127.0.0.1", HostLiteral.address(.v4(0x7F00_0001))), ("2130706433", .irregular(.v4(0x7F00_0001))),
-        ("0x7f.1", .irregular(.v4(0x7F00_0001))), ("0177.0.0.1", .irregular(.v4(0x7F00_0001))),
-        ("127.1", .irregular(.v4(0x7F00_0001))), ("127.0.1", .irregular(.v4(0x7F00_0001))),
-        ("0x7F000001", .irregular(.v4(0x7F00_0001))), ("127.0.0.1.", .irregular(.v4(0x7F00_0001))),
-        ("0", .irregular(.v4(0))), ("0x", .irregular(.v4(0))), ("127.65536", .irregular(.v4(0x7F01_0000))),
-        ("256.1", .irregular(nil)), ("4294967296", .irregular(nil)), ("1.2.3.4.5", .irregular(nil)), ("09.1", .irregular(nil)),
-        ("a.1", .irregular(nil)), ("example.com", .name("example.com")), ("Example.COM.", .name("example.com")),
-        ("xn--e1afmkfd.example", .name("xn--e1afmkfd.example")), ("1a.example", .name("1a.example")), ("a_b", .name("a_b")),
-        ("", .invalid), (".", .invalid), ("a..b", .invalid), ("-a", .invalid), ("a-", .invalid), ("a b", .invalid),
-        ("a%2e", .invalid), ("ä.example", .invalid), ("::1", .invalid),
-    ] as [(String, HostLiteral)]) func everySpellingOfAnAddressIsRecognised(_ text: String, _ expected: HostLiteral) {
+    @Test(
+        arguments: [
+            ("127.0.0.1", HostLiteral.address(.v4(0x7F00_0001))), ("2130706433", .irregular(.v4(0x7F00_0001))),
+            ("0x7f.1", .irregular(.v4(0x7F00_0001))), ("0177.0.0.1", .irregular(.v4(0x7F00_0001))),
+            ("127.1", .irregular(.v4(0x7F00_0001))), ("127.0.1", .irregular(.v4(0x7F00_0001))),
+            ("0x7F000001", .irregular(.v4(0x7F00_0001))), ("127.0.0.1.", .irregular(.v4(0x7F00_0001))),
+            ("0", .irregular(.v4(0))), ("0x", .irregular(.v4(0))), ("127.65536", .irregular(.v4(0x7F01_0000))),
+            ("256.1", .irregular(nil)), ("4294967296", .irregular(nil)), ("1.2.3.4.5", .irregular(nil)),
+            ("09.1", .irregular(nil)),
+            ("a.1", .irregular(nil)), ("example.com", .name("example.com")), ("Example.COM.", .name("example.com")),
+            ("xn--e1afmkfd.example", .name("xn--e1afmkfd.example")), ("1a.example", .name("1a.example")),
+            ("a_b", .name("a_b")),
+            ("", .invalid), (".", .invalid), ("a..b", .invalid), ("-a", .invalid), ("a-", .invalid), ("a b", .invalid),
+            ("a%2e", .invalid), ("ä.example", .invalid), ("::1", .invalid),
+        ] as [(String, HostLiteral)]) func everySpellingOfAnAddressIsRecognised(_ text: String, _ expected: HostLiteral)
+    {
         #expect(HostLiteral(text, bracketed: false) == expected)
     }
 }

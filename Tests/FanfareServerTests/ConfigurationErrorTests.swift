@@ -26,7 +26,8 @@ struct WrongConfiguration: Sendable, CustomTestStringConvertible {
         WrongConfiguration(
             #"{"shard": 1}"#,
             "1:2: /shard: found the unknown key \"shard\", did you mean \"shards\"? Allowed are \(configurationKeys)"),
-        WrongConfiguration(#"{"zzz": 1}"#, "1:2: /zzz: found the unknown key \"zzz\", allowed are \(configurationKeys)"),
+        WrongConfiguration(
+            #"{"zzz": 1}"#, "1:2: /zzz: found the unknown key \"zzz\", allowed are \(configurationKeys)"),
         WrongConfiguration(
             "{\"shards\": 1,\n \"shards\": 2}",
             "2:2: /shards: found the key a second time (the first is at line 1, column 2), allowed is one"),
@@ -39,12 +40,16 @@ struct WrongConfiguration: Sendable, CustomTestStringConvertible {
     ]
 
     static let values = [
-        WrongConfiguration(#"{"shards": "four"}"#, "1:12: /shards: found the string \"four\", allowed is an integer from 0 to 256"),
-        WrongConfiguration(#"{"shards": 300}"#, "1:12: /shards: found the number 300, allowed is an integer from 0 to 256"),
-        WrongConfiguration(#"{"shards": 1.5}"#, "1:12: /shards: found the number 1.5, allowed is an integer from 0 to 256"),
+        WrongConfiguration(
+            #"{"shards": "four"}"#, "1:12: /shards: found the string \"four\", allowed is an integer from 0 to 256"),
+        WrongConfiguration(
+            #"{"shards": 300}"#, "1:12: /shards: found the number 300, allowed is an integer from 0 to 256"),
+        WrongConfiguration(
+            #"{"shards": 1.5}"#, "1:12: /shards: found the number 1.5, allowed is an integer from 0 to 256"),
         WrongConfiguration(#"{"shards": null}"#, "1:12: /shards: found null, allowed is an integer from 0 to 256"),
         WrongConfiguration(
-            #"{"drain": 5}"#, "1:11: /drain: found the number 5, allowed is a duration (ms, s, m, h or d) from \"0ms\" to \"10m\""),
+            #"{"drain": 5}"#,
+            "1:11: /drain: found the number 5, allowed is a duration (ms, s, m, h or d) from \"0ms\" to \"10m\""),
         WrongConfiguration(
             #"{"drain": "11m"}"#,
             "1:11: /drain: found the string \"11m\", allowed is a duration (ms, s, m, h or d) from \"0ms\" to \"10m\""),
@@ -87,7 +92,8 @@ struct WrongConfiguration: Sendable, CustomTestStringConvertible {
         WrongConfiguration(
             #"{"listeners": [{"name": "a", "address": "127.0.0.1:80", "protocol": "stream", "serves": ["probe"], "hosts": ["a"]}]}"#,
             "1:89: /listeners/0/serves: found \"probe\" on a stream listener, allowed is \"publish\" and \"subscribe\"",
-            "1:109: /listeners/0/hosts: found \"hosts\" on a stream listener, allowed is to leave it out: only HTTP has them"),
+            "1:109: /listeners/0/hosts: found \"hosts\" on a stream listener, allowed is to leave it out: only HTTP has them"
+        ),
         WrongConfiguration(
             #"{"listeners": [{"name": "a", "address": "[::1]:80", "protocol": "grpc", "serves": ["publish", "publish"]}]}"#,
             "1:65: /listeners/0/protocol: found the string \"grpc\", allowed is \"http\" or \"stream\"",
@@ -117,13 +123,15 @@ struct WrongConfiguration: Sendable, CustomTestStringConvertible {
             "1:27: /limits/event_size: found \"16MiB\" with log segments of 16MiB, allowed is at most half a segment"),
         WrongConfiguration(
             #"{"subscriptions_directory": "nope"}"#,
-            "1:29: /subscriptions_directory: found the folder nope, which does not exist, allowed is a folder that can be read"),
+            "1:29: /subscriptions_directory: found the folder nope, which does not exist, allowed is a folder that can be read"
+        ),
         WrongConfiguration(
             #"{"tokens": [{"name": "a", "secret": "short"}, {"name": "b", "secret": {"env": "MISSING"}}, {"name": "c", "secret": {"file": "missing"}}]}"#,
             "1:37: /tokens/0/secret: found a secret of 5 characters, allowed is 16 to 512 of A-Z, a-z, 0-9, -, ., _, ~, +, / "
                 + "and =",
             "1:79: /tokens/1/secret/env: found the environment variable MISSING, which is not set, allowed is one that is set",
-            "1:125: /tokens/2/secret/file: found the file missing, which does not exist, allowed is a file that can be read"),
+            "1:125: /tokens/2/secret/file: found the file missing, which does not exist, allowed is a file that can be read"
+        ),
         WrongConfiguration(
             #"{"tokens": [{"name": "a", "secret": {"env": 5}}, {"name": "b", "secret": {"vault": "x"}}, {"name": "c", "secret": 5}]}"#,
             "1:45: /tokens/0/secret/env: found the number 5, allowed is a string that is not empty",
@@ -145,7 +153,8 @@ struct WrongConfiguration: Sendable, CustomTestStringConvertible {
     }
 
     @Test func allErrorsOfAllFilesAreToldAtOnceAndDoubledIdsNameBothPlaces() {
-        let webhook = #""topics": ["a"], "webhook": {"url": "https://a.example", "signing_secrets": ["\#(ContractExample.secret)"]}"#
+        let webhook =
+            #""topics": ["a"], "webhook": {"url": "https://a.example", "signing_secrets": ["\#(ContractExample.secret)"]}"#
         var world = ConfigurationWorld([
             "fanfare.json": #"{"shards": -1}"#, "subscriptions.d/a.json": "{\"id\": \"x\", \(webhook)}",
             "subscriptions.d/b.json": "{\(webhook),\n \"id\": \"x\"}", "subscriptions.d/c.json": "{",
@@ -223,7 +232,8 @@ struct WrongConfiguration: Sendable, CustomTestStringConvertible {
 
     @Test func everyValueOfTheExamplesMayBeOfAnyWrongTypeWithoutBreakingAnything() throws {
         for (file, text) in [
-            ("fanfare.json", ContractExample.configuration), ("subscriptions.d/acme-billing.json", ContractExample.subscription),
+            ("fanfare.json", ContractExample.configuration),
+            ("subscriptions.d/acme-billing.json", ContractExample.subscription),
         ] {
             for range in try ranges(JSONDocument(text).root) {
                 for wrong in ["null", "-1", "1e999", "\"\"", "[[]]", "{\"\": 0}", "true"] {
@@ -231,7 +241,9 @@ struct WrongConfiguration: Sendable, CustomTestStringConvertible {
                     bytes.replaceSubrange(range, with: wrong.utf8)
                     var world = ContractExample.world
                     world.files[file] = String(decoding: bytes, as: UTF8.self)
-                    for error in world.errors() { #expect(error.contains("found ") && error.contains("llowed "), "\(error)") }
+                    for error in world.errors() {
+                        #expect(error.contains("found ") && error.contains("llowed "), "\(error)")
+                    }
                 }
             }
         }

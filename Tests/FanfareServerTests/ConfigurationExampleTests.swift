@@ -33,7 +33,10 @@ import Testing
         #expect(webhook.signingSecrets.map(\.text) == [ContractExample.secret])
         #expect(webhook.retry == SubscriptionDefinition.Retry())
         #expect(webhook.rateLimit == .init(perSecond: 500, burst: 1000))
-        #expect(webhook.headers == [.init(name: "authorization", value: Secret("Bearer x", origin: .environment("BILLING_AUTH")))])
+        #expect(
+            webhook.headers == [
+                .init(name: "authorization", value: Secret("Bearer x", origin: .environment("BILLING_AUTH")))
+            ])
         #expect(webhook.networks.map(\.description) == ["10.2.0.0/16"])
         #expect(webhook.tls.ca == "subscriptions.d/ca.pem")
         #expect(webhook.tls.clientKey == "subscriptions.d/client.key")
@@ -90,8 +93,12 @@ import Testing
     @Test func aShortSubscriptionHasTheContractsDefaults() throws {
         let body = #"{"topics": ["a"], "webhook": {"url": "https://example.com"}}"#
         let definition = try SubscriptionDefinition.parse(
-            Array(body.utf8), id: "x", policy: Configuration().apiPolicy(surroundings: ConfigurationWorld().surroundings))
-        #expect(definition == SubscriptionDefinition(id: "x", topics: ["a"], webhook: .init(url: try WebhookURL("https://example.com/"))))
+            Array(body.utf8), id: "x",
+            policy: Configuration().apiPolicy(surroundings: ConfigurationWorld().surroundings))
+        #expect(
+            definition
+                == SubscriptionDefinition(
+                    id: "x", topics: ["a"], webhook: .init(url: try WebhookURL("https://example.com/"))))
         #expect(definition.tenant == "default")
         #expect(definition.start == .latest)
         #expect(definition.origin == .api)
@@ -105,7 +112,8 @@ import Testing
             ])
         #expect(definition.webhook.retry.jitter == 0.2)
         #expect(definition.webhook.rateLimit == nil)
-        #expect(definition.webhook.headers == [] && definition.webhook.networks == [] && definition.webhook.include == [])
+        #expect(
+            definition.webhook.headers == [] && definition.webhook.networks == [] && definition.webhook.include == [])
         #expect(definition.webhook.signingSecrets == [])
         #expect(definition.webhook.tls == .init())
     }
@@ -114,19 +122,22 @@ import Testing
         let text = #"{"listeners": [{"name": "a", "address": "unix:run/a"}], "subscriptions_directory": "/s"}"#
         let world = ConfigurationWorld([
             "etc/f.json": text,
-            "/s/x.json": #"{"id": "x", "topics": ["a"], "webhook": {"url": "https://a.example", "signing_secrets": [{"file": "k"}]}}"#,
+            "/s/x.json":
+                #"{"id": "x", "topics": ["a"], "webhook": {"url": "https://a.example", "signing_secrets": [{"file": "k"}]}}"#,
             "/s/k": ContractExample.secret + "\r\n",
         ])
         let loaded = try ConfigurationReader.read("etc/f.json", surroundings: world.surroundings)
         #expect(loaded.configuration.dataDirectory == "etc/data")
         #expect(loaded.configuration.folder == "etc")
         #expect(loaded.configuration.listeners[0].address.kind == .unix(path: "etc/run/a"))
-        #expect(loaded.subscriptions[0].webhook.signingSecrets == [Secret(ContractExample.secret, origin: .file("/s/k"))])
+        #expect(
+            loaded.subscriptions[0].webhook.signingSecrets == [Secret(ContractExample.secret, origin: .file("/s/k"))])
     }
 
     @Test func developmentStaysOnLoopbackAndOpensPrivateWebhooks() throws {
         let world = ConfigurationWorld([
-            "fanfare.json": #"{"listeners": [{"name": "a", "address": "0.0.0.0:80"}, {"name": "b", "address": "[::]:81"}]}"#,
+            "fanfare.json":
+                #"{"listeners": [{"name": "a", "address": "0.0.0.0:80"}, {"name": "b", "address": "[::]:81"}]}"#,
             "subscriptions.d/x.json":
                 #"{"id": "x", "topics": ["a"], "webhook": {"url": "http://127.0.0.1:9000", "signing_secrets": ["\#(ContractExample.secret)"]}}"#,
         ])

@@ -45,14 +45,18 @@ import Testing
     @Test func theSchemaNamesEveryKeyOnce() throws {
         #expect(
             keys(try schema(.config)) == [
-                "$schema", "data_directory", "shards", "listeners", "listeners.name", "listeners.address", "listeners.protocol",
+                "$schema", "data_directory", "shards", "listeners", "listeners.name", "listeners.address",
+                "listeners.protocol",
                 "listeners.tls", "listeners.tls.certificate", "listeners.tls.private_key", "listeners.serves",
                 "listeners.hosts", "listeners.origins", "listeners.anonymous", "subscriptions_directory", "topics",
                 "topics.match", "topics.durability", "log", "log.segment_size", "log.retention", "log.retention.age",
-                "log.retention.size", "log.deduplication_window", "webhooks", "webhooks.networks", "webhooks.plain_http",
-                "webhooks.disable_after", "webhooks.secrets", "webhooks.secrets.env", "webhooks.secrets.files", "limits",
+                "log.retention.size", "log.deduplication_window", "webhooks", "webhooks.networks",
+                "webhooks.plain_http",
+                "webhooks.disable_after", "webhooks.secrets", "webhooks.secrets.env", "webhooks.secrets.files",
+                "limits",
                 "limits.event_size", "limits.connections", "limits.memory", "drain", "tokens", "tokens.name",
-                "tokens.secret", "tokens.allow", "tokens.allow.publish", "tokens.allow.subscribe", "tokens.allow.manage",
+                "tokens.secret", "tokens.allow", "tokens.allow.publish", "tokens.allow.subscribe",
+                "tokens.allow.manage",
             ])
         #expect(
             keys(try schema(.subscription)) == [
@@ -81,7 +85,10 @@ import Testing
     @Test func otherKindsAreRefusedWithWhatThereIs() throws {
         #expect(try JSONSchema(named: "config") == .config)
         for (name, text) in [
-            ("profile", "found \"profile\", whose schema a later version brings, allowed is \"config\" or \"subscription\""),
+            (
+                "profile",
+                "found \"profile\", whose schema a later version brings, allowed is \"config\" or \"subscription\""
+            ),
             ("x", "found \"x\", allowed is \"config\" or \"subscription\""),
         ] {
             #expect(throws: JSONSchema.UnknownKind.self) { try JSONSchema(named: name) }

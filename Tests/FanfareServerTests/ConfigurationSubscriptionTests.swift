@@ -33,8 +33,14 @@ import Testing
             "an http URL, allowed is https, unless the configuration says \"webhooks\": {\"plain_http\": true}"
         ),
         ("https://10.0.0.1", "10.0.0.1, which is private, allowed is a public address, unless \"networks\" lists it"),
-        ("https://localhost", "localhost, which is loopback, allowed is a public address, unless \"networks\" lists it"),
-        ("https://169.254.169.254", "169.254.169.254, which is a cloud's metadata service, allowed is a public address"),
+        (
+            "https://localhost",
+            "localhost, which is loopback, allowed is a public address, unless \"networks\" lists it"
+        ),
+        (
+            "https://169.254.169.254",
+            "169.254.169.254, which is a cloud's metadata service, allowed is a public address"
+        ),
         (
             "https://[::ffff:a9fe:a9fe]",
             "::ffff:a9fe:a9fe, which is an IPv4 address inside IPv6 of 169.254.169.254, which is a cloud's metadata service, "
@@ -58,19 +64,21 @@ import Testing
                 ": found no \"webhook\", allowed is an object (a webhook)",
             ])
         #expect(
-            ConfigurationWorld.bodyErrors(#"{"topics": ["a"], "webhok": 1, "webhook": {"url": "https://a.example"}}"#) == [
-                "/webhok: found the unknown key \"webhok\", did you mean \"webhook\"? Allowed are id, tenant, topics, start, webhook"
-            ])
+            ConfigurationWorld.bodyErrors(#"{"topics": ["a"], "webhok": 1, "webhook": {"url": "https://a.example"}}"#)
+                == [
+                    "/webhok: found the unknown key \"webhok\", did you mean \"webhook\"? Allowed are id, tenant, topics, start, webhook"
+                ])
         #expect(
-            ConfigurationWorld.bodyErrors(#"{"id": "b", "topics": ["a", "a", "b>"], "start": "now", "tenant": "A", "webhook": 5}"#) == [
-                "/id: found \"b\", allowed is the id of the request's path, \"a\"",
-                "/topics/1: found the string \"a\" again, allowed is one of each",
-                "/topics/2: found the string \"b>\", which has a wildcard inside a token; * and > stand for whole tokens, allowed is \(Self.pattern)",
-                "/start: found the string \"now\", allowed is \"latest\", \"earliest\", a position such as "
-                    + "\"6553f100-0000000000000042\" or a time such as \"2026-01-31T12:00:00Z\"",
-                "/tenant: found the string \"A\", allowed is 1 to 64 of a-z, 0-9 and -",
-                "/webhook: found the number 5, allowed is an object",
-            ])
+            ConfigurationWorld.bodyErrors(
+                #"{"id": "b", "topics": ["a", "a", "b>"], "start": "now", "tenant": "A", "webhook": 5}"#) == [
+                    "/id: found \"b\", allowed is the id of the request's path, \"a\"",
+                    "/topics/1: found the string \"a\" again, allowed is one of each",
+                    "/topics/2: found the string \"b>\", which has a wildcard inside a token; * and > stand for whole tokens, allowed is \(Self.pattern)",
+                    "/start: found the string \"now\", allowed is \"latest\", \"earliest\", a position such as "
+                        + "\"6553f100-0000000000000042\" or a time such as \"2026-01-31T12:00:00Z\"",
+                    "/tenant: found the string \"A\", allowed is 1 to 64 of a-z, 0-9 and -",
+                    "/webhook: found the number 5, allowed is an object",
+                ])
     }
 
     @Test func numbersAndTimesHaveRanges() {
@@ -116,12 +124,14 @@ import Testing
         configuration.webhooks.secrets.environment = ["X"]
         configuration.webhooks.secrets.files = ["k"]
         configuration.webhooks.plainHTTP = true
-        let world = ConfigurationWorld(["k": ContractExample.secret + "\n"], variables: ["X": ContractExample.secret + "\n"])
+        let world = ConfigurationWorld(
+            ["k": ContractExample.secret + "\n"], variables: ["X": ContractExample.secret + "\n"])
         func parse(_ text: String) throws(Diagnostics) -> SubscriptionDefinition {
             try .parse(Array(text.utf8), id: "a", policy: configuration.apiPolicy(surroundings: world.surroundings))
         }
         let definition = try parse(
-            #"{"topics": ["a"], "webhook": {"url": "http://10.1.2.3:80/x?y", "signing_secrets": [{"file": "k"}], "networks": ["10.1.0.0/16"]}}"#)
+            #"{"topics": ["a"], "webhook": {"url": "http://10.1.2.3:80/x?y", "signing_secrets": [{"file": "k"}], "networks": ["10.1.0.0/16"]}}"#
+        )
         #expect(definition.webhook.url.authority == "10.1.2.3")
         #expect(definition.webhook.url.target == "/x?y")
         #expect(definition.webhook.signingSecrets.map(\.text) == [ContractExample.secret])
@@ -173,7 +183,9 @@ import Testing
                 let shown = String(decoding: definition.shown.page, as: UTF8.self)
                 #expect(!shown.contains(ContractExample.secret) && !shown.contains("\"b\""))
                 #expect(shown.contains("{\"env\": \"S\"}") || shown.contains("\"env\": \"S\""))
-                #expect(throws: Diagnostics.self) { try SubscriptionDefinition.parse(Array(shown.utf8), id: nil, policy: policy) }
+                #expect(throws: Diagnostics.self) {
+                    try SubscriptionDefinition.parse(Array(shown.utf8), id: nil, policy: policy)
+                }
             }
         }
     }
@@ -184,7 +196,9 @@ import Testing
             try SubscriptionDefinition.parse(
                 Array(#"{"topics": ["a"], "webhook": {"url": "https://a.example"}}"#.utf8), id: "A/b", policy: policy)
         }
-        #expect(SubscriptionDefinition.isID("a-1") && !SubscriptionDefinition.isID("") && !SubscriptionDefinition.isID("a_b"))
+        #expect(
+            SubscriptionDefinition.isID("a-1") && !SubscriptionDefinition.isID("")
+                && !SubscriptionDefinition.isID("a_b"))
         #expect(!SubscriptionDefinition.isID(String(repeating: "a", count: 65)))
     }
 
@@ -195,7 +209,8 @@ import Testing
             ("2026-01-31T12:00:00-00:00", 1_769_860_800_000_000_000), ("2023-02-29T00:00:00Z", nil),
             ("2026-13-01T00:00:00Z", nil), ("2026-01-31T24:00:00Z", nil), ("2026-01-31T12:00:00", nil),
             ("2026-01-31 12:00:00Z", nil), ("2026-01-31T12:00:00.Z", nil), ("2026-01-31T12:00:00.1234567890Z", nil),
-            ("1969-12-31T23:59:59Z", nil), ("1970-01-01T00:00:00+00:01", nil), ("2026-01-31T12:00:00Zx", nil), ("", nil),
+            ("1969-12-31T23:59:59Z", nil), ("1970-01-01T00:00:00+00:01", nil), ("2026-01-31T12:00:00Zx", nil),
+            ("", nil),
             ("2262-01-01T00:00:00Z", nil),
         ]
         for (text, nanoseconds) in cases { #expect(RFC3339.time(text)?.nanoseconds == nanoseconds, "\(text)") }

@@ -3,10 +3,14 @@ import Testing
 
 @Suite struct SecurityRuleTests {
     @Test(arguments: [
-        ("events.example.com", true), ("EVENTS.example.com:8443", true), ("events.example.com.", true), ("localhost", true),
-        ("localhost:80", true), ("127.0.0.1:8080", true), ("192.0.2.1", true), ("[::1]:8080", true), ("[2001:db8::1]", true),
-        ("evil.example", false), ("events.example.com.evil.example", false), ("", false), (":80", false), ("[::1", false),
-        ("::1", false), ("2130706433", false), ("localhost:99999", false), ("localhost:", false), ("a@localhost", false),
+        ("events.example.com", true), ("EVENTS.example.com:8443", true), ("events.example.com.", true),
+        ("localhost", true),
+        ("localhost:80", true), ("127.0.0.1:8080", true), ("192.0.2.1", true), ("[::1]:8080", true),
+        ("[2001:db8::1]", true),
+        ("evil.example", false), ("events.example.com.evil.example", false), ("", false), (":80", false),
+        ("[::1", false),
+        ("::1", false), ("2130706433", false), ("localhost:99999", false), ("localhost:", false),
+        ("a@localhost", false),
         ("localhost.evil.example", false), ("[127.0.0.1]", false), ("[::1]x", false),
     ]) func onlyOurOwnNamesAreAnswered(_ host: String, _ isAllowed: Bool) {
         #expect(HostRule(hosts: ["events.example.com"]).allows(host) == isAllowed)
@@ -27,8 +31,10 @@ import Testing
         #expect(verdict("HTTPS://APP.example.com:443") == .listed("HTTPS://APP.example.com:443"))
         #expect(verdict("http://localhost:3000") == .listed("http://localhost:3000"))
         for origin in [
-            "null", "", "http://events.example.com", "https://events.example.com:444", "https://app.example.com.evil.example",
-            "http://app.example.com", "https://app.example.com/", "https://a.app.example.com", "http://localhost", "file://",
+            "null", "", "http://events.example.com", "https://events.example.com:444",
+            "https://app.example.com.evil.example",
+            "http://app.example.com", "https://app.example.com/", "https://a.app.example.com", "http://localhost",
+            "file://",
             "https://app.example.com https://evil.example", "https://user@app.example.com",
         ] {
             #expect(verdict(origin) == .refused, "\(origin)")
@@ -58,7 +64,9 @@ import Testing
         #expect(BearerToken(query: "") == .absent)
         #expect(BearerToken(query: "topic=a&access_token=x%2By%3D&from=z") == .token("x+y="))
         #expect(BearerToken(query: "my_access_token=x") == .absent)
-        for query in ["access_token=", "access_token=a&access_token=b", "access_token=%", "access_token=%+1", "access_token=%00"] {
+        for query in [
+            "access_token=", "access_token=a&access_token=b", "access_token=%", "access_token=%+1", "access_token=%00",
+        ] {
             #expect(BearerToken(query: query) == .malformed, "\(query)")
         }
         #expect(BearerToken(subprotocols: nil) == .absent)
@@ -100,7 +108,9 @@ import Testing
             #expect(principal.name == "t\(index)")
             #expect(principal.source == "/tokens/t\(index)")
         }
-        for wrong in ["", "0", "0123456789abcde", "0123456789abcdeh", "0123456789abcdef0", secrets[0] + secrets[0] + secrets[0]] {
+        for wrong in [
+            "", "0", "0123456789abcde", "0123456789abcdeh", "0123456789abcdef0", secrets[0] + secrets[0] + secrets[0],
+        ] {
             #expect(control.authenticate(.token(wrong), on: Self.open) == .invalid)
         }
         #expect(control.authenticate(.absent, on: Self.local) == .missing)
@@ -118,11 +128,13 @@ import Testing
             return
         }
         for (topic, may) in [
-            ("acme.orders", true), ("acme.a.b.c", true), ("acme", false), ("x.1.y", true), ("x.y", false), ("x.1.2.y", false),
+            ("acme.orders", true), ("acme.a.b.c", true), ("acme", false), ("x.1.y", true), ("x.y", false),
+            ("x.1.2.y", false),
             ("acmeX.a", false), ("fanfare.deadletter.a", false), ("fanfare", false), ("", false),
         ] { #expect(principal.mayPublish(Array(topic.utf8)) == may, "\(topic)") }
         for (pattern, may) in [
-            ("acme.>", true), ("acme.*", true), ("acme.a.>", true), ("acme.*.b", true), (">", false), ("*", true), ("*.a", false),
+            ("acme.>", true), ("acme.*", true), ("acme.a.>", true), ("acme.*.b", true), (">", false), ("*", true),
+            ("*.a", false),
             ("acme", true), ("*.>", false), ("fanfare.>", false), ("fanfare", false), ("acme.>.a", false), ("b", true),
         ] { #expect(principal.maySubscribe(pattern) == may, "\(pattern)") }
         #expect(principal.mayManage("acme") && !principal.mayManage("other") && !principal.mayManageEverything)

@@ -222,7 +222,8 @@ package struct WebhookSchedule {
     /// is a retry already, or when no more retries are kept.
     package mutating func redeliver(_ sequence: SequenceNumber, now: TurnTime) -> Bool {
         let isKnown =
-            waiting.entries.contains { $0.sequence == sequence } || inFlight.contains { $0.attempt.sequence == sequence }
+            waiting.entries.contains { $0.sequence == sequence }
+            || inFlight.contains { $0.attempt.sequence == sequence }
         guard !isKnown, retries < WebhookLimits.outstandingRetries else { return false }
         _ = schedule(sequence, attempt: 2, after: 0, now)
         return true

@@ -12,7 +12,9 @@ struct MetricsPage {
         counter("connections_closed_total", "Connections that have ended.", \.connectionsClosed, &page)
         counter("tls_failures_total", "TLS sessions that failed.", \.tlsFailures, &page)
         counter("receive_buffers_exhausted_total", "Receives that found no buffer.", \.receiveBuffersExhausted, &page)
-        counter("output_overflows_total", "Connections closed because they did not take our answers.", \.outputOverflows, &page)
+        counter(
+            "output_overflows_total", "Connections closed because they did not take our answers.", \.outputOverflows,
+            &page)
         counter("sent_bytes_total", "Bytes sent, with TLS and framing.", \.bytesSent, &page)
         counter("sends_total", "Sends made.", \.sends, &page)
         counter("short_sends_total", "Sends of which the kernel took only a part.", \.shortSends, &page)
@@ -29,15 +31,20 @@ struct MetricsPage {
         counter("webhook_delivered_total", "Webhook attempts that succeeded.", \.webhookDelivered, &page)
         counter("webhook_failed_total", "Webhook attempts that failed.", \.webhookFailed, &page)
         counter("webhook_dead_letters_total", "Webhook deliveries given up.", \.webhookDeadLetters, &page)
-        counter("webhook_connections_opened_total", "Connections made to webhook endpoints.", \.webhookConnectionsOpened, &page)
+        counter(
+            "webhook_connections_opened_total", "Connections made to webhook endpoints.", \.webhookConnectionsOpened,
+            &page)
         counter("journal_entries_total", "Decisions of delivery taken into the journal.", \.journalRecorded, &page)
         counter("journal_synced_total", "Of those, the ones that are synced.", \.journalSynced, &page)
         counter("turns_total", "Turns of the shards' loops.", \.turns, &page, perShard: true)
         gauge("log_head", "The last committed sequence.", service.catalog.head.rawValue, &page)
         gauge("log_first_retained", "The first sequence not removed.", service.catalog.firstRetained.rawValue, &page)
         gauge("shards", "Shards.", UInt64(service.shardCount), &page)
-        gauge("connections", "Connections now open.", UInt64(service.metrics.reduce(0) { $0 + $1.connectionsOpen }), &page)
-        gauge("sockets", "Subscribed sockets now open.", UInt64(service.metrics.reduce(0) { $0 + $1.socketsOpen }), &page)
+        gauge(
+            "connections", "Connections now open.", UInt64(service.metrics.reduce(0) { $0 + $1.connectionsOpen }), &page
+        )
+        gauge(
+            "sockets", "Subscribed sockets now open.", UInt64(service.metrics.reduce(0) { $0 + $1.socketsOpen }), &page)
         gauge("start_time_seconds", "When the service started.", service.startedAt.seconds, &page)
         subscriptions(&page)
         return Array(page.utf8)
@@ -57,7 +64,9 @@ struct MetricsPage {
         for (state, count) in states.sorted(by: { $0.key < $1.key }) {
             page += "fanfare_subscriptions{state=\"\(state)\"} \(count)\n"
         }
-        gauge("webhook_in_flight", "Webhook attempts under way.", UInt64(rows.reduce(0) { $0 + $1.status.inFlight }), &page)
+        gauge(
+            "webhook_in_flight", "Webhook attempts under way.", UInt64(rows.reduce(0) { $0 + $1.status.inFlight }),
+            &page)
         gauge(
             "webhook_retrying", "Webhook deliveries that wait for their next attempt.",
             UInt64(rows.reduce(0) { $0 + $1.status.retrying }), &page)

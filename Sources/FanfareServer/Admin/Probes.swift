@@ -24,7 +24,8 @@ struct Probes {
             return .problem(503, "draining", "The service is ending.", headers: [("retry-after", "1")])
         }
         guard shard.service.isAccepting else {
-            return .problem(503, "no-space", "The disk is full: nothing can be published.", headers: [("retry-after", "1")])
+            return .problem(
+                503, "no-space", "The disk is full: nothing can be published.", headers: [("retry-after", "1")])
         }
         return .text(200, "ready\n")
     }

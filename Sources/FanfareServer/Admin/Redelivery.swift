@@ -109,7 +109,8 @@ struct Redelivery: Sendable {
         guard let registry = shard.registry else { return }
         var through = registry.journal.synced
         for sequence in taken {
-            let retry = JournalRetry(sequence: sequence, attempts: 1, due: shard.time.wall, status: 0, error: "redelivered")
+            let retry = JournalRetry(
+                sequence: sequence, attempts: 1, due: shard.time.wall, status: 0, error: "redelivered")
             registry.journal.record(.retry(number, retry))
             through = registry.journal.record(.deadLetterRemoved(number, sequence), urgent: true)
         }

@@ -23,7 +23,8 @@ struct StatusPage {
                     .init("id", .string(String(Position(log: log, sequence: .zero).description.prefix(8)))),
                     .init("head", .string(Position(log: log, sequence: service.catalog.head).description)),
                     .init(
-                        "first_retained", .string(Position(log: log, sequence: service.catalog.firstRetained).description)),
+                        "first_retained",
+                        .string(Position(log: log, sequence: service.catalog.firstRetained).description)),
                 ])),
             .init("connections", connections.json),
             .init("subscriptions_total", .integer(entries.count)),

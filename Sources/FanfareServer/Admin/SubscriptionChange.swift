@@ -16,7 +16,8 @@ struct SubscriptionChange: Sendable {
         guard let registry = shard.registry else { return }
         guard shard.service.isAccepting, !registry.journal.isFull else {
             return shard.deliver(
-                .problem(503, "no-space", "The journal cannot take changes now.", headers: [("retry-after", "5")]), to: reply)
+                .problem(503, "no-space", "The journal cannot take changes now.", headers: [("retry-after", "5")]),
+                to: reply)
         }
         do throws(ChangeRequest.Refusal) {
             let known = shard.service.subscriptions[id]
@@ -34,12 +35,14 @@ struct SubscriptionChange: Sendable {
     }
 
     private func put(
-        _ definition: SubscriptionDefinition, _ secret: String, _ known: SubscriptionEntry?, _ registry: SubscriptionRegistry,
+        _ definition: SubscriptionDefinition, _ secret: String, _ known: SubscriptionEntry?,
+        _ registry: SubscriptionRegistry,
         _ shard: Shard
     ) {
         let (definition, made) = ChangeRequest.signed(definition, known: known?.known, secret: secret)
         guard definition.stored.count <= LogLimits.journalValueBytesMax else {
-            return shard.deliver(.problem(413, "definition-too-large", "The definition is too large to be kept."), to: reply)
+            return shard.deliver(
+                .problem(413, "definition-too-large", "The definition is too large to be kept."), to: reply)
         }
         let done: (entry: SubscriptionEntry, through: UInt64)
         if let known {
@@ -50,7 +53,8 @@ struct SubscriptionChange: Sendable {
             } catch {
                 return shard.deliver(
                     .problem(
-                        400, "invalid-definition", error.detail, errors: [.init(detail: error.detail, pointer: "/start")]),
+                        400, "invalid-definition", error.detail,
+                        errors: [.init(detail: error.detail, pointer: "/start")]),
                     to: reply)
             }
         }
@@ -59,12 +63,15 @@ struct SubscriptionChange: Sendable {
     }
 
     private func finish(
-        _ known: SubscriptionEntry?, _ registry: SubscriptionRegistry, _ shard: Shard, _ change: (SubscriptionEntry) -> UInt64
+        _ known: SubscriptionEntry?, _ registry: SubscriptionRegistry, _ shard: Shard,
+        _ change: (SubscriptionEntry) -> UInt64
     ) {
         guard let known else { return }
         let through = change(known)
         let answer =
-            shard.service.subscriptions[id].map { Answer.json(200, SubscriptionJSON(service: shard.service).shown($0).line) }
+            shard.service.subscriptions[id].map {
+                Answer.json(200, SubscriptionJSON(service: shard.service).shown($0).line)
+            }
         registry.answer(reply, answer ?? .empty(204), whenSynced: through)
     }
 
@@ -77,7 +84,8 @@ struct SubscriptionChange: Sendable {
         case .paused(let reason): .problem(409, "paused", "\(id) is paused: \(reason).")
         case .full:
             .problem(
-                503, "too-many-subscriptions", "There are \(Limits.subscriptionsMax) subscriptions, which is the limit.",
+                503, "too-many-subscriptions",
+                "There are \(Limits.subscriptionsMax) subscriptions, which is the limit.",
                 headers: [("retry-after", "60")])
         }
     }

@@ -13,7 +13,8 @@ enum ConfigurationChecks {
             }
             for key in ["hosts", "origins"] where reading.isWritten(pointer.appending(key)) {
                 reading.refuse(
-                    "\"\(key)\" on a stream listener", allowed: "to leave it out: only HTTP has them", at: pointer.appending(key))
+                    "\"\(key)\" on a stream listener", allowed: "to leave it out: only HTTP has them",
+                    at: pointer.appending(key))
             }
         }
         if case .unix = listener.address.kind, listener.tls != nil {
@@ -57,7 +58,9 @@ enum ConfigurationChecks {
         let listeners = configuration.listeners
         refuseDuplicates(listeners.map(\.name), pointer, "name", "the name", &reading)
         refuseDuplicates(listeners.map(key), pointer, "address", "the address", &reading)
-        guard configuration.tokens.isEmpty, !reading.isWritten(JSONPointer.root.appending("tokens").appending(0)) else { return }
+        guard configuration.tokens.isEmpty, !reading.isWritten(JSONPointer.root.appending("tokens").appending(0)) else {
+            return
+        }
         for (index, listener) in listeners.enumerated() where !listener.address.isLocal && !listener.anonymous {
             reading.refuse(
                 "\"\(listener.address.text)\", which other machines can reach, without any tokens",
@@ -75,7 +78,8 @@ enum ConfigurationChecks {
     }
 
     private static func refuseDuplicates(
-        _ values: [String], _ pointer: JSONPointer, _ key: String, _ what: String, show: Bool = true, _ reading: inout Reading
+        _ values: [String], _ pointer: JSONPointer, _ key: String, _ what: String, show: Bool = true,
+        _ reading: inout Reading
     ) {
         var first: [String: Int] = [:]
         for (index, value) in values.enumerated() where !value.isEmpty {

@@ -8,9 +8,12 @@ enum ConfigurationForms {
             Field(
                 "data_directory", \.dataDirectory, .path("a folder"),
                 "The folder of the log, the journal and keys; made when missing."),
-            Field("shards", \.shards, .integer(0...ConfigurationRange.shards), "Threads that carry connections; 0: one per core."),
             Field(
-                "listeners", \.listeners, listener.form.list(ConfigurationRange.listeners), "Where the service listens."),
+                "shards", \.shards, .integer(0...ConfigurationRange.shards),
+                "Threads that carry connections; 0: one per core."),
+            Field(
+                "listeners", \.listeners, listener.form.list(ConfigurationRange.listeners), "Where the service listens."
+            ),
             Field(
                 "subscriptions_directory", \.subscriptionsDirectory, .path("a folder"),
                 "The folder of subscription files, *.json; the default may be missing."),
@@ -25,16 +28,22 @@ enum ConfigurationForms {
                 "How long closing connections is spread over after SIGTERM."),
             Field(
                 "tokens", \.tokens, token.form.list(0...ConfigurationRange.tokens),
-                "Who may do what; empty: no one has to say who they are, which only loopback and anonymous listeners allow."),
+                "Who may do what; empty: no one has to say who they are, which only loopback and anonymous listeners allow."
+            ),
         ],
         isRoot: true, blank: { Configuration() }, check: ConfigurationChecks.check)
 
     static let listener = ObjectForm<Listener>(
         meaning: "a listener",
         fields: [
-            Field("name", \.name, .identifier, required: true, "Unique among the listeners; shown in logs and metrics."),
-            Field("address", \.address, .listenerAddress, required: true, "Where it listens; port 0 lets the kernel choose."),
-            Field("protocol", \.protocol, .choice, "HTTP/1.1 with WebSocket and Server-Sent Events, or newline-delimited JSON."),
+            Field(
+                "name", \.name, .identifier, required: true, "Unique among the listeners; shown in logs and metrics."),
+            Field(
+                "address", \.address, .listenerAddress, required: true,
+                "Where it listens; port 0 lets the kernel choose."),
+            Field(
+                "protocol", \.protocol, .choice,
+                "HTTP/1.1 with WebSocket and Server-Sent Events, or newline-delimited JSON."),
             Field("tls", \.tls, optional: listenerTLS.form, "Certificate and key; without it connections are plain."),
             Field("serves", \.serves, Form<Listener.Service>.set(min: 1), "The groups of requests it answers."),
             Field(
@@ -65,7 +74,8 @@ enum ConfigurationForms {
     static let log = ObjectForm<Configuration.LogSettings>(
         meaning: "the event log",
         fields: [
-            Field("segment_size", \.segmentBytes, .size(ConfigurationRange.segmentBytes), "Bytes of one file of the log."),
+            Field(
+                "segment_size", \.segmentBytes, .size(ConfigurationRange.segmentBytes), "Bytes of one file of the log."),
             Field("retention", \.retention, retention.form, "What is kept."),
             Field(
                 "deduplication_window", \.deduplicationWindowMilliseconds,
@@ -76,8 +86,12 @@ enum ConfigurationForms {
     static let retention = ObjectForm<Configuration.Retention>(
         meaning: "how much of the log is kept",
         fields: [
-            Field("age", \.ageMilliseconds, .duration(ConfigurationRange.retentionMilliseconds), "Older events are removed."),
-            Field("size", \.sizeBytes, .size(ConfigurationRange.retentionBytes), "The oldest events beyond it are removed."),
+            Field(
+                "age", \.ageMilliseconds, .duration(ConfigurationRange.retentionMilliseconds),
+                "Older events are removed."),
+            Field(
+                "size", \.sizeBytes, .size(ConfigurationRange.retentionBytes),
+                "The oldest events beyond it are removed."),
         ], blank: { Configuration.Retention() })
 
     static let webhooks = ObjectForm<Configuration.WebhookSettings>(
@@ -90,7 +104,8 @@ enum ConfigurationForms {
             Field(
                 "disable_after", \.disableAfterMilliseconds, .duration(ConfigurationRange.disableAfterMilliseconds),
                 "How long nothing but failure disables a subscription."),
-            Field("secrets", \.secrets, allowance.form, "What subscriptions made through the API may take secrets from."),
+            Field(
+                "secrets", \.secrets, allowance.form, "What subscriptions made through the API may take secrets from."),
         ], blank: { Configuration.WebhookSettings() })
 
     static let allowance = ObjectForm<Configuration.SecretAllowance>(
@@ -107,17 +122,23 @@ enum ConfigurationForms {
     static let limits = ObjectForm<Configuration.LimitSettings>(
         meaning: "the bounds of the whole service",
         fields: [
-            Field("event_size", \.eventBytes, .size(ConfigurationRange.eventBytes), "Bytes of one event, envelope included."),
+            Field(
+                "event_size", \.eventBytes, .size(ConfigurationRange.eventBytes),
+                "Bytes of one event, envelope included."),
             Field(
                 "connections", \.connections, .integer(ConfigurationRange.connections),
                 "Client connections at one time, all listeners together."),
-            Field("memory", \.memoryBytes, .size(ConfigurationRange.memoryBytes), "Bytes that all pools together may take."),
+            Field(
+                "memory", \.memoryBytes, .size(ConfigurationRange.memoryBytes),
+                "Bytes that all pools together may take."),
         ], blank: { Configuration.LimitSettings() })
 
     static let token = ObjectForm<Configuration.AccessToken>(
         meaning: "a token",
         fields: [
-            Field("name", \.name, .tokenName, required: true, "Shown in logs; the source of events published without one."),
+            Field(
+                "name", \.name, .tokenName, required: true, "Shown in logs; the source of events published without one."
+            ),
             Field("secret", \.secret, tokenSecret, required: true, "What clients send as bearer token."),
             Field("allow", \.allow, rights.form, "What it may do; nothing by default."),
         ], blank: { Configuration.AccessToken(name: "", secret: Secret("")) })
@@ -126,7 +147,8 @@ enum ConfigurationForms {
         meaning: "what a token may do",
         fields: [
             Field(
-                "publish", \.publish, Form.pattern.list(0...ConfigurationRange.listEntries), "Topics it may publish to."),
+                "publish", \.publish, Form.pattern.list(0...ConfigurationRange.listEntries), "Topics it may publish to."
+            ),
             Field(
                 "subscribe", \.subscribe, Form.pattern.list(0...ConfigurationRange.listEntries),
                 "Topics it may subscribe to."),
@@ -139,6 +161,7 @@ enum ConfigurationForms {
         "\(ConfigurationRange.tokenSecretCharacters.lowerBound) to \(ConfigurationRange.tokenSecretCharacters.upperBound) of "
             + "A-Z, a-z, 0-9, -, ., _, ~, +, / and ="
     ) { text in
-        ConfigurationRange.tokenSecretCharacters.contains(text.utf8.count) && text.utf8.allSatisfy(HTTPCharacter.isBearer)
+        ConfigurationRange.tokenSecretCharacters.contains(text.utf8.count)
+            && text.utf8.allSatisfy(HTTPCharacter.isBearer)
     }
 }

@@ -28,7 +28,8 @@ package struct DefinitionPolicy: Sendable {
         let url = pointer.appending("url")
         if webhook.url.scheme == .http, !allowsPlainHTTP {
             reading.refuse(
-                "an http URL", allowed: "https, unless the configuration says \"webhooks\": {\"plain_http\": true}", at: url)
+                "an http URL", allowed: "https, unless the configuration says \"webhooks\": {\"plain_http\": true}",
+                at: url)
         }
         if let address = webhook.url.address, let refusal = refusal(address, webhook) {
             let cure = refusal.canBeOpened ? ", unless \"networks\" lists it" : ""
@@ -39,7 +40,8 @@ package struct DefinitionPolicy: Sendable {
             let secrets = pointer.appending("signing_secrets")
             if webhook.signingSecrets.isEmpty, reading.isWritten(pointer), !reading.isWritten(secrets.appending(0)) {
                 reading.refuse(
-                    "no \"signing_secrets\"", allowed: "at least one in a file, such as {\"env\": \"NAME\"}", at: secrets)
+                    "no \"signing_secrets\"", allowed: "at least one in a file, such as {\"env\": \"NAME\"}",
+                    at: secrets)
             }
         case .api:
             // Who may write a definition may not thereby open the operator's network.
@@ -78,7 +80,8 @@ extension Configuration {
     ///
     /// - Parameter ownAddresses: This machine's addresses besides loopback, for listeners on all of them.
     /// - Parameter bound: The listeners as bound; nil takes those configured, without ports the kernel chooses.
-    package func addressPolicy(ownAddresses: [IPAddress] = [], bound: [AddressPolicy.Endpoint]? = nil) -> AddressPolicy {
+    package func addressPolicy(ownAddresses: [IPAddress] = [], bound: [AddressPolicy.Endpoint]? = nil) -> AddressPolicy
+    {
         let configured = listeners.compactMap { listener -> AddressPolicy.Endpoint? in
             guard case .tcp(let address, let port) = listener.address.kind, port != 0 else { return nil }
             return AddressPolicy.Endpoint(address: address, port: port)

@@ -99,7 +99,8 @@ extension Form where Value == Double {
     /// A number in `range`.
     static func number(_ range: ClosedRange<Double>) -> Form {
         Form(
-            allowed: "a number from \(QuantityUnits.plain(range.lowerBound)) to \(QuantityUnits.plain(range.upperBound))",
+            allowed:
+                "a number from \(QuantityUnits.plain(range.lowerBound)) to \(QuantityUnits.plain(range.upperBound))",
             schema: [
                 .init("type", .string("number")), .init("minimum", .number(range.lowerBound)),
                 .init("maximum", .number(range.upperBound)),
@@ -166,7 +167,8 @@ extension Form where Value: Hashable {
             .init("type", .string("array")), .init("items", .object(self.schema)),
             .init("minItems", .integer(count.lowerBound)), .init("maxItems", .integer(count.upperBound)),
         ]
-        return Form<[Value]>(allowed: allowed, schema: schema + (unique ? [.init("uniqueItems", .boolean(true))] : [])) {
+        return Form<[Value]>(allowed: allowed, schema: schema + (unique ? [.init("uniqueItems", .boolean(true))] : []))
+        {
             [read] value, pointer, reading in
             guard let elements = value.array else {
                 reading.refuse(value.summary, allowed: allowed, at: pointer, value.location)

@@ -60,7 +60,9 @@ package indirect enum JSONOutput: Sendable, Hashable {
         case .string(let text): bytes.appendJSONString(text)
         case .array(let elements):
             let isFlat = elements.allSatisfy(\.isScalar)
-            Self.append(to: &bytes, "[", "]", count: elements.count, indent: isFlat ? nil : indent, spaced: indent != nil) {
+            Self.append(
+                to: &bytes, "[", "]", count: elements.count, indent: isFlat ? nil : indent, spaced: indent != nil
+            ) {
                 elements[$1].append(to: &$0, indent: $2)
             }
         case .object(let members):
@@ -80,7 +82,8 @@ package indirect enum JSONOutput: Sendable, Hashable {
     }
 
     private static func append(
-        to bytes: inout [UInt8], _ opening: Unicode.Scalar, _ closing: Unicode.Scalar, count: Int, indent: Int?, spaced: Bool,
+        to bytes: inout [UInt8], _ opening: Unicode.Scalar, _ closing: Unicode.Scalar, count: Int, indent: Int?,
+        spaced: Bool,
         _ element: (inout [UInt8], Int, Int?) -> Void
     ) {
         bytes.append(UInt8(ascii: opening))

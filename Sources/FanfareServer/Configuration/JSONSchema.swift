@@ -43,7 +43,8 @@ package enum JSONSchema: String, Sendable, CaseIterable {
     private func document(_ form: ObjectForm<some Sendable>, title: String) -> JSONOutput {
         .object(
             [
-                .init("$schema", .string("https://json-schema.org/draft/2020-12/schema")), .init("title", .string(title)),
+                .init("$schema", .string("https://json-schema.org/draft/2020-12/schema")),
+                .init("title", .string(title)),
                 .init("description", .string(form.meaning)),
             ] + form.schema)
     }

@@ -124,7 +124,9 @@ package struct ListenerAddress: Sendable, Hashable {
 
     /// The port that `text` spells in at most five digits; nil when it is none.
     package static func port(_ text: some StringProtocol) -> UInt16? {
-        guard (1...5).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        guard (1...5).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            return nil
+        }
         return UInt16(text)
     }
 }

@@ -22,12 +22,17 @@ struct Field<Target: Sendable>: Sendable {
         _ name: String, _ path: WritableKeyPath<Target, Value> & Sendable, _ form: Form<Value>, required: Bool = false,
         _ meaning: String
     ) {
-        self.init(name, form, required, meaning) { $0[keyPath: path] = $1 } write: { form.write($0[keyPath: path], $1) }
+        self.init(name, form, required, meaning) {
+            $0[keyPath: path] = $1
+        } write: {
+            form.write($0[keyPath: path], $1)
+        }
     }
 
     /// The key `name` for the property at `path` that may be absent.
     init<Value: Sendable>(
-        _ name: String, _ path: WritableKeyPath<Target, Value?> & Sendable, optional form: Form<Value>, _ meaning: String
+        _ name: String, _ path: WritableKeyPath<Target, Value?> & Sendable, optional form: Form<Value>,
+        _ meaning: String
     ) {
         self.init(name, form, false, meaning) {
             $0[keyPath: path] = $1
@@ -103,7 +108,8 @@ struct ObjectForm<Target: Sendable>: Sendable {
         }
         if let what = later[member.name] {
             reading.add(
-                "found \"\(member.name)\" (\(what)), which a later version brings; allowed is to leave it out", at: pointer,
+                "found \"\(member.name)\" (\(what)), which a later version brings; allowed is to leave it out",
+                at: pointer,
                 member.location)
             return
         }

@@ -9,7 +9,8 @@ extension Form where Value == Secret {
             guard accepts(secret.text) else {
                 let place = secret.origin == .literal ? "" : " \(secret)"
                 reading.refuse(
-                    "a secret of \(secret.text.utf8.count) characters\(place)", allowed: allowed, at: pointer, value.location)
+                    "a secret of \(secret.text.utf8.count) characters\(place)", allowed: allowed, at: pointer,
+                    value.location)
                 return nil
             }
             return secret
@@ -25,7 +26,8 @@ extension Form where Value == Secret {
     private static var secretSchema: [JSONOutput.Member] {
         func source(_ key: String, _ meaning: String) -> JSONOutput {
             let property = JSONOutput.object([
-                .init("description", .string(meaning)), .init("type", .string("string")), .init("minLength", .integer(1)),
+                .init("description", .string(meaning)), .init("type", .string("string")),
+                .init("minLength", .integer(1)),
             ])
             return .object([
                 .init("type", .string("object")), .init("properties", .object([.init(key, property)])),
@@ -48,7 +50,8 @@ extension Form where Value == Secret {
         if let text = value.string { return Secret(text) }
         let forms = "a string, {\"env\": \"NAME\"} or {\"file\": \"path\"}"
         guard let members = value.object?.members, members.count == 1, let member = members.first else {
-            reading.refuse(value.number == nil ? value.summary : "a number", allowed: forms, at: pointer, value.location)
+            reading.refuse(
+                value.number == nil ? value.summary : "a number", allowed: forms, at: pointer, value.location)
             return nil
         }
         let here = pointer.appending(member.name)
@@ -72,12 +75,14 @@ extension Form where Value == Secret {
         if let allowed = reading.rights.secrets?.environment, !allowed.contains(name) {
             reading.refuse(
                 "the environment variable \(name.prefix(64))",
-                allowed: "one that \"webhooks\": {\"secrets\": {\"env\": […]}} of the configuration lists", at: pointer, place)
+                allowed: "one that \"webhooks\": {\"secrets\": {\"env\": […]}} of the configuration lists", at: pointer,
+                place)
             return nil
         }
         guard let text = reading.rights.surroundings.variable(name) else {
             reading.refuse(
-                "the environment variable \(name.prefix(64)), which is not set", allowed: "one that is set", at: pointer, place)
+                "the environment variable \(name.prefix(64)), which is not set", allowed: "one that is set",
+                at: pointer, place)
             return nil
         }
         return Secret(text, origin: .environment(name))
@@ -106,7 +111,8 @@ enum PathCheck {
         if let allowed = reading.rights.secrets?.files, !allowed.contains(path) {
             reading.refuse(
                 "the file \(path)",
-                allowed: "one that \"webhooks\": {\"secrets\": {\"files\": […]}} of the configuration lists", at: pointer,
+                allowed: "one that \"webhooks\": {\"secrets\": {\"files\": […]}} of the configuration lists",
+                at: pointer,
                 place)
             return nil
         }
@@ -129,7 +135,8 @@ extension Form where Value == String {
             else { return nil }
             guard String(decoding: bytes, as: UTF8.self).contains("-----BEGIN ") else {
                 reading.refuse(
-                    "the file \(resolved), which holds no \"-----BEGIN\"", allowed: path.allowed, at: pointer, value.location)
+                    "the file \(resolved), which holds no \"-----BEGIN\"", allowed: path.allowed, at: pointer,
+                    value.location)
                 return nil
             }
             return resolved

@@ -11,7 +11,8 @@ enum SubscriptionForms {
             Field("id", \.id, .identifier, required: true, "Unique in the service; the file's name does not matter."),
             Field("tenant", \.tenant, .identifier, "Whose it is: who may manage it."),
             Field(
-                "topics", \.topics, Form.pattern.list(ConfigurationRange.subscriptionTopics, unique: true), required: true,
+                "topics", \.topics, Form.pattern.list(ConfigurationRange.subscriptionTopics, unique: true),
+                required: true,
                 "Patterns of the topics it wants."),
             Field("start", \.start, .start, "Where it begins; counts when it is created, never again."),
             Field("webhook", \.webhook, webhook.form, required: true, "Where its events go."),
@@ -24,9 +25,12 @@ enum SubscriptionForms {
         fields: [
             Field("url", \.url, .webhookURL, required: true, "Where requests are posted to."),
             Field(
-                "signing_secrets", \.signingSecrets, signingSecret.list(ConfigurationRange.signingSecrets, unique: true),
+                "signing_secrets", \.signingSecrets,
+                signingSecret.list(ConfigurationRange.signingSecrets, unique: true),
                 "Standard Webhooks secrets, each of which signs; required in a file, made by the service in the API."),
-            Field("content_mode", \.contentMode, .choice, "Body: the event, its data with ce- headers, or its data alone."),
+            Field(
+                "content_mode", \.contentMode, .choice, "Body: the event, its data with ce- headers, or its data alone."
+            ),
             Field("order", \.order, .choice, "Up to concurrency in flight, or one at a time in sequence."),
             Field(
                 "concurrency", \.concurrency, .integer(ConfigurationRange.concurrency),
@@ -35,7 +39,9 @@ enum SubscriptionForms {
                 "timeout", \.timeoutMilliseconds, .duration(ConfigurationRange.timeoutMilliseconds),
                 "One attempt, from resolve to the end of the answer."),
             Field("retry", \.retry, retry.form, "What follows a failed attempt."),
-            Field("rate_limit", \.rateLimit, optional: rateLimit.form, "The most it wants to be asked; without it no limit."),
+            Field(
+                "rate_limit", \.rateLimit, optional: rateLimit.form,
+                "The most it wants to be asked; without it no limit."),
             Field("headers", \.headers, .headers, "Further headers of every request."),
             Field(
                 "networks", \.networks, Form.network.list(0...ConfigurationRange.listEntries),
@@ -60,15 +66,20 @@ enum SubscriptionForms {
     static let rateLimit = ObjectForm<SubscriptionDefinition.RateLimit>(
         meaning: "a rate",
         fields: [
-            Field("per_second", \.perSecond, .integer(ConfigurationRange.requests), required: true, "Requests in the long run."),
-            Field("burst", \.burst, .integer(ConfigurationRange.requests), required: true, "Requests at once after a pause."),
+            Field(
+                "per_second", \.perSecond, .integer(ConfigurationRange.requests), required: true,
+                "Requests in the long run."),
+            Field(
+                "burst", \.burst, .integer(ConfigurationRange.requests), required: true,
+                "Requests at once after a pause."),
         ], blank: { SubscriptionDefinition.RateLimit(perSecond: 1, burst: 1) })
 
     static let tls = ObjectForm<SubscriptionDefinition.TLSFiles>(
         meaning: "what TLS trusts, and our identity",
         fields: [
             Field("ca", \.ca, optional: .pem("certificates"), "PEM: trusted instead of the system's."),
-            Field("client_certificate", \.clientCertificate, optional: .pem("a certificate chain"), "PEM: our identity."),
+            Field(
+                "client_certificate", \.clientCertificate, optional: .pem("a certificate chain"), "PEM: our identity."),
             Field("client_key", \.clientKey, optional: .pem("a private key"), "PEM: the identity's key."),
         ],
         blank: { SubscriptionDefinition.TLSFiles() }, check: SubscriptionChecks.check)
@@ -100,7 +111,8 @@ enum SubscriptionForms {
 /// What no single key of a subscription can tell.
 enum SubscriptionChecks {
     /// Checks of one webhook.
-    static func check(_ webhook: inout SubscriptionDefinition.Webhook, _ pointer: JSONPointer, _ reading: inout Reading) {
+    static func check(_ webhook: inout SubscriptionDefinition.Webhook, _ pointer: JSONPointer, _ reading: inout Reading)
+    {
         if webhook.order == .all {
             if webhook.concurrency > 1, reading.isWritten(pointer.appending("concurrency")) {
                 reading.refuse(

@@ -25,7 +25,8 @@ extension SubscriptionDefinition {
         let pointer = JSONPointer.root.appending("id")
         if let id {
             if !isID(id) {
-                reading.refuse("\"\(id.prefix(64))\" in the request's path", allowed: Form.identifier.allowed, at: pointer)
+                reading.refuse(
+                    "\"\(id.prefix(64))\" in the request's path", allowed: Form.identifier.allowed, at: pointer)
             }
             if definition.id.isEmpty { definition.id = id }
             if reading.isWritten(pointer), definition.id != id {

@@ -11,7 +11,8 @@ extension Form where Value == String {
     ) { $0 == "*" || isIdentifier($0) }
 
     /// A token's name: it stands in a URI reference.
-    static let tokenName = Form.text("1 to 64 of A-Z, a-z, 0-9, ., _ and -", pattern: "^[A-Za-z0-9._-]{1,64}$") { text in
+    static let tokenName = Form.text("1 to 64 of A-Z, a-z, 0-9, ., _ and -", pattern: "^[A-Za-z0-9._-]{1,64}$") {
+        text in
         (1...64).contains(text.utf8.count)
             && text.utf8.allSatisfy { byte in
                 HTTPCharacter.isLetterOrDigit(byte) || "._-".utf8.contains(byte)
@@ -89,7 +90,9 @@ extension Form where Value == ListenerAddress {
         allowed: addressForms,
         schema: [
             .init("type", .string("string")),
-            .init("pattern", .string("^(unix:.+|localhost:[0-9]{1,5}|[0-9.]+:[0-9]{1,5}|\\[[0-9A-Fa-f:.]+\\]:[0-9]{1,5})$")),
+            .init(
+                "pattern",
+                .string("^(unix:.+|localhost:[0-9]{1,5}|[0-9.]+:[0-9]{1,5}|\\[[0-9A-Fa-f:.]+\\]:[0-9]{1,5})$")),
         ]
     ) { value, pointer, reading in
         guard var address = value.string.flatMap({ ListenerAddress($0) }) else {
@@ -101,7 +104,8 @@ extension Form where Value == ListenerAddress {
             guard resolved.utf8.count <= ListenerAddress.unixPathBytesMax else {
                 reading.refuse(
                     "the path \(resolved) of \(resolved.utf8.count) bytes",
-                    allowed: "at most \(ListenerAddress.unixPathBytesMax) bytes, folder included", at: pointer, value.location)
+                    allowed: "at most \(ListenerAddress.unixPathBytesMax) bytes, folder included", at: pointer,
+                    value.location)
                 return nil
             }
             address.kind = .unix(path: resolved)
@@ -185,7 +189,8 @@ extension Form where Value == [SubscriptionDefinition.Header] {
         guard let members = input.object?.members, members.count <= ConfigurationRange.headers else {
             let found = input.object.map { "an object of \($0.members.count)" } ?? input.summary
             reading.refuse(
-                found, allowed: "an object of at most \(ConfigurationRange.headers) headers", at: pointer, input.location)
+                found, allowed: "an object of at most \(ConfigurationRange.headers) headers", at: pointer,
+                input.location)
             return nil
         }
         var headers: [SubscriptionDefinition.Header] = []

@@ -39,8 +39,12 @@ package struct WebhookURL: Sendable, Hashable, CustomStringConvertible {
     ///   range, a name that is none, and every spelling of an IPv4 address but four decimal numbers.
     package init(_ text: String) throws(Refusal) {
         let bytes = Array(text.utf8)
-        guard bytes.count <= Self.textBytesMax else { throw Refusal(allowed: "at most \(Self.textBytesMax) characters") }
-        guard let scheme = Self.scheme(of: bytes) else { throw Refusal(allowed: "an absolute URL that begins with https://") }
+        guard bytes.count <= Self.textBytesMax else {
+            throw Refusal(allowed: "at most \(Self.textBytesMax) characters")
+        }
+        guard let scheme = Self.scheme(of: bytes) else {
+            throw Refusal(allowed: "an absolute URL that begins with https://")
+        }
         guard bytes.allSatisfy(Self.isURLCharacter) else {
             throw Refusal(allowed: "a URL of printable ASCII, other characters percent-encoded and names in punycode")
         }
@@ -50,7 +54,8 @@ package struct WebhookURL: Sendable, Hashable, CustomStringConvertible {
         let end = rest.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? rest.endIndex
         let authority = rest[..<end]
         guard !authority.contains(UInt8(ascii: "@")) else {
-            throw Refusal(found: "a URL with user or password", allowed: "one without them; use \"headers\" for credentials")
+            throw Refusal(
+                found: "a URL with user or password", allowed: "one without them; use \"headers\" for credentials")
         }
         (host, address, port) = try Self.authority(authority, scheme)
         let target = String(decoding: rest[end...], as: UTF8.self)
@@ -88,7 +93,9 @@ package struct WebhookURL: Sendable, Hashable, CustomStringConvertible {
         return !"\"<>\\^`{|}".utf8.contains(byte)
     }
 
-    private static func authority(_ bytes: ArraySlice<UInt8>, _ scheme: Scheme) throws(Refusal) -> (String, IPAddress?, UInt16) {
+    private static func authority(_ bytes: ArraySlice<UInt8>, _ scheme: Scheme) throws(Refusal) -> (
+        String, IPAddress?, UInt16
+    ) {
         let text = String(decoding: bytes, as: UTF8.self).lowercased()
         guard let parts = HostAndPort(text) else { throw Refusal(allowed: "a host and a port from 1 to 65535") }
         let port = parts.port ?? scheme.defaultPort

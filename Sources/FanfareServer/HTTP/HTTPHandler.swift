@@ -88,7 +88,9 @@ final class HTTPHandler: ConnectionHandler {
     func answer(_ ticket: UInt64, _ answer: Answer, on connection: Connection, shard: Shard) {
         responses.fill(ticket, answer)
         flush(on: connection, shard: shard)
-        if connection.receivePaused, !responses.isFull, connection.phase == .open { resume(on: connection, shard: shard) }
+        if connection.receivePaused, !responses.isFull, connection.phase == .open {
+            resume(on: connection, shard: shard)
+        }
     }
 
     private func flush(on connection: Connection, shard: Shard) {

@@ -28,7 +28,8 @@ struct ReadEndpoint {
         guard let position = Position(admitted.path[2]) else {
             throw Shard.SubscribeError(title: "invalid-position", detail: "A position is LOGID-NNNNNNNNNNNNNNNN.")
         }
-        let isHere = position.log == shard.service.logID && position.sequence > .zero
+        let isHere =
+            position.log == shard.service.logID && position.sequence > .zero
             && position.sequence <= shard.fanout.head && position.sequence >= shard.reader.firstRetained
         guard isHere else {
             throw Shard.SubscribeError(
@@ -58,7 +59,9 @@ struct ReadEndpoint {
         page.cursor = resolved.after
         page.notBefore = resolved.notBefore
         page.gap = resolved.gap
-        page.search = resolved.last.map { LastSearch(count: $0, head: resolved.after, floor: shard.reader.firstRetained) }
+        page.search = resolved.last.map {
+            LastSearch(count: $0, head: resolved.after, floor: shard.reader.firstRetained)
+        }
         return page
     }
 }

@@ -60,7 +60,8 @@ struct Router {
             return PublishEndpoint(shard: shard, connection: connection).publish(admitted)
         case .subscribe:
             guard admitted.request.method == .get else {
-                return .answer(Self.notAllowed(admitted.path == ["v1", "events"] ? "GET, POST, OPTIONS" : "GET, OPTIONS"))
+                return .answer(
+                    Self.notAllowed(admitted.path == ["v1", "events"] ? "GET, POST, OPTIONS" : "GET, OPTIONS"))
             }
             return admitted.path == ["v1", "subscribe"]
                 ? SubscribeEndpoint(shard: shard, connection: connection).subscribe(admitted)

@@ -35,9 +35,12 @@ final class DataDirectory {
             shard.operations.append(Operation(.sync, descriptor: descriptor, token: token, length: 1))
         case .rename(let from, let to):
             unsafe shard.operations.append(
-                Operation(.rename, token: token, address: shard.paths.pointer("\(path)/\(from)"), second: shard.paths.pointer("\(path)/\(to)")))
+                Operation(
+                    .rename, token: token, address: shard.paths.pointer("\(path)/\(from)"),
+                    second: shard.paths.pointer("\(path)/\(to)")))
         case .unlink(let name):
-            unsafe shard.operations.append(Operation(.unlink, token: token, address: shard.paths.pointer("\(path)/\(name)")))
+            unsafe shard.operations.append(
+                Operation(.unlink, token: token, address: shard.paths.pointer("\(path)/\(name)")))
         case .close(let file):
             shard.operations.append(Operation(.close, descriptor: files.removeValue(forKey: file) ?? -1, token: token))
         }

@@ -64,7 +64,9 @@ final class LogOwner {
     func completed(action: UInt32, result: Int32, _ shard: Shard) {
         let id = LogActionID(rawValue: action)
         directory.completed(id, result: result)
-        if id.isJournal { shard.registry?.journal.completed(id, result: result, time: shard.time) } else {
+        if id.isJournal {
+            shard.registry?.journal.completed(id, result: result, time: shard.time)
+        } else {
             writer.completed(id, result: result, time: shard.time)
         }
         while let batch = writer.nextCommitted() { committed.append(batch) }
@@ -99,7 +101,8 @@ final class LogOwner {
     /// Numbers were taken back because the disk is full: whoever waits for one of them gets 503.
     private func withdraw() {
         while let range = writer.nextWithdrawn() {
-            for request in pending[pendingHead...] where request.last >= range.lowerBound || request.required >= range.lowerBound {
+            for request in pending[pendingHead...]
+            where request.last >= range.lowerBound || request.required >= range.lowerBound {
                 request.outcome = .noSpace
             }
         }

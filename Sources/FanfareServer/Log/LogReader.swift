@@ -182,7 +182,9 @@ import FanfareRing
         if files.count == Limits.logFilesOpenMax {
             let oldest = files.removeFirst()
             let isRead = reads.values.contains { $0.segment.number == oldest.segment && !$0.isOpening }
-            if isRead { files.append(oldest) } else {
+            if isRead {
+                files.append(oldest)
+            } else {
                 shard.operations.append(
                     Operation(.close, descriptor: oldest.descriptor, token: Token(.ignored)))
             }

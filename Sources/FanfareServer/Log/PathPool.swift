@@ -19,7 +19,7 @@
 
     /// Frees all paths: their operations have been taken.
     func freeAll() {
-        for unsafe path in unsafe paths { unsafe path.deallocate() }
+        for unsafepath in unsafe paths { unsafe path.deallocate() }
         unsafe paths.removeAll(keepingCapacity: true)
     }
 }

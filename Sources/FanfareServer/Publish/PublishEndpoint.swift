@@ -69,9 +69,15 @@ struct PublishEndpoint {
         let type = request.headers[.contentType].flatMap { FanfareWire.MediaType($0) }
         let body = request.body
         if let type, type.isType("application", "cloudevents+json") {
-            try decoded { () throws(EventError) in try shard.decoder.decodeStructured(unsafe body.unsafeBytes.bindMemory(to: UInt8.self).span, context, into: publish.records) }
+            try decoded { () throws(EventError) in
+                try shard.decoder.decodeStructured(
+                    unsafe body.unsafeBytes.bindMemory(to: UInt8.self).span, context, into: publish.records)
+            }
         } else if let type, type.isType("application", "cloudevents-batch+json") {
-            try decoded { () throws(EventError) in try shard.decoder.decodeBatch(unsafe body.unsafeBytes.bindMemory(to: UInt8.self).span, context, into: publish.records) }
+            try decoded { () throws(EventError) in
+                try shard.decoder.decodeBatch(
+                    unsafe body.unsafeBytes.bindMemory(to: UInt8.self).span, context, into: publish.records)
+            }
         } else if let type, type.isType("application", "x-ndjson") {
             decodeLines(body, admitted.principal, context, into: publish)
         } else if request.headers[.ceSpecversion] != nil {
@@ -89,11 +95,16 @@ struct PublishEndpoint {
         _ request: HTTPRequest, _ context: PublishContext, into publish: PublishRequest
     ) throws(Refusal) {
         shard.decoder.beginBinary()
-        for field in request.headers { unsafe shard.decoder.addHeader(field.name.unsafeBytes.bindMemory(to: UInt8.self).span, field.value.unsafeBytes.bindMemory(to: UInt8.self).span) }
+        for field in request.headers {
+            unsafe shard.decoder.addHeader(
+                field.name.unsafeBytes.bindMemory(to: UInt8.self).span,
+                field.value.unsafeBytes.bindMemory(to: UInt8.self).span)
+        }
         let type = request.headers[.contentType] ?? .empty
         try decoded { () throws(EventError) in
             try shard.decoder.finishBinary(
-                body: unsafe request.body.unsafeBytes.bindMemory(to: UInt8.self).span, contentType: unsafe type.unsafeBytes.bindMemory(to: UInt8.self).span, context, into: publish.records)
+                body: unsafe request.body.unsafeBytes.bindMemory(to: UInt8.self).span,
+                contentType: unsafe type.unsafeBytes.bindMemory(to: UInt8.self).span, context, into: publish.records)
         }
     }
 
@@ -107,7 +118,8 @@ struct PublishEndpoint {
         try decoded { () throws(EventError) in
             try shard.decoder.decodePlain(
                 topic: topic, id: identifier.span, source: Array(admitted.principal.source.utf8).span, time: time.span,
-                contentType: unsafe type.unsafeBytes.bindMemory(to: UInt8.self).span, body: unsafe request.body.unsafeBytes.bindMemory(to: UInt8.self).span, context, into: publish.records)
+                contentType: unsafe type.unsafeBytes.bindMemory(to: UInt8.self).span,
+                body: unsafe request.body.unsafeBytes.bindMemory(to: UInt8.self).span, context, into: publish.records)
         }
     }
 
@@ -122,7 +134,8 @@ struct PublishEndpoint {
             if !rest.isEmpty { rest.take(1) }
             publish.lines += 1
             do throws(EventError) {
-                _ = try shard.decoder.decodeLine(unsafe line.unsafeBytes.bindMemory(to: UInt8.self).span, context, into: publish.records)
+                _ = try shard.decoder.decodeLine(
+                    unsafe line.unsafeBytes.bindMemory(to: UInt8.self).span, context, into: publish.records)
             } catch {
                 publish.lineError = error
                 return
@@ -174,14 +187,17 @@ struct PublishEndpoint {
         switch publish.outcome {
         case .overloaded:
             return unavailable("overloaded", "The log cannot keep up with what is published; try again shortly.")
-        case .noSpace: return unavailable("no-space", "The disk is full; publishing resumes by itself when there is space.")
+        case .noSpace:
+            return unavailable("no-space", "The disk is full; publishing resumes by itself when there is space.")
         case .failed: return unavailable("log-failed", "The log has failed and the service is stopping.")
         case .accepted: break
         }
         if let error = publish.lineError {
             var error = error
             error.detail = "Line \(publish.lines): \(error.detail)"
-            return answer(to: error, status: error.status, members: [
+            return answer(
+                to: error, status: error.status,
+                members: [
                     ("accepted", String(publish.accepted)), ("duplicates", String(publish.duplicates)),
                 ])
         }

@@ -29,7 +29,8 @@ package struct AddressPolicy: Sendable, Hashable {
         package var description: String {
             switch self {
             case .notPublic(let kind): kind.rawValue
-            case .embedded(let kind, let inner, let innerKind): "\(kind.rawValue) of \(inner), which is \(innerKind.rawValue)"
+            case .embedded(let kind, let inner, let innerKind):
+                "\(kind.rawValue) of \(inner), which is \(innerKind.rawValue)"
             case .ownListener: "one of this service's own listeners"
             }
         }
@@ -89,7 +90,8 @@ package struct AddressPolicy: Sendable, Hashable {
         ownListeners.contains { own in
             guard own.port == port else { return false }
             if own.address == address { return true }
-            return own.address.isUnspecified && (address.isLoopback || address.isUnspecified || ownAddresses.contains(address))
+            return own.address.isUnspecified
+                && (address.isLoopback || address.isUnspecified || ownAddresses.contains(address))
         }
     }
 }

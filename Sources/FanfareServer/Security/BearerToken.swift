@@ -54,7 +54,8 @@ package enum BearerToken: Sendable, Hashable {
     package init(authorization: String?, query: String, subprotocols: String?) {
         self = .absent
         let places = [
-            BearerToken(authorization: authorization), BearerToken(query: query), BearerToken(subprotocols: subprotocols),
+            BearerToken(authorization: authorization), BearerToken(query: query),
+            BearerToken(subprotocols: subprotocols),
         ]
         for place in places where place != .absent {
             self = self == .absent || self == place ? place : .malformed
@@ -68,7 +69,8 @@ package enum BearerToken: Sendable, Hashable {
     }
 
     private init(checking text: Substring) {
-        let isToken = !text.isEmpty && text.utf8.count <= Self.textBytesMax && text.utf8.allSatisfy(HTTPCharacter.isBearer)
+        let isToken =
+            !text.isEmpty && text.utf8.count <= Self.textBytesMax && text.utf8.allSatisfy(HTTPCharacter.isBearer)
         self = isToken ? .token(String(text)) : .malformed
     }
 
@@ -94,7 +96,9 @@ package enum BearerToken: Sendable, Hashable {
 /// Classes of ASCII characters that HTTP's fields are made of.
 package enum HTTPCharacter {
     /// `tchar` of RFC 9110, section 5.6.2: what header names and subprotocols consist of.
-    package static func isToken(_ byte: UInt8) -> Bool { isLetterOrDigit(byte) || "!#$%&'*+-.^_`|~".utf8.contains(byte) }
+    package static func isToken(_ byte: UInt8) -> Bool {
+        isLetterOrDigit(byte) || "!#$%&'*+-.^_`|~".utf8.contains(byte)
+    }
 
     /// `b64token` of RFC 6750, section 2.1: what bearer tokens consist of.
     package static func isBearer(_ byte: UInt8) -> Bool { isLetterOrDigit(byte) || "-._~+/=".utf8.contains(byte) }

@@ -63,7 +63,9 @@ package enum HostLiteral: Sendable, Hashable {
     private static func isName(_ name: String, _ labels: [Substring]) -> Bool {
         guard name.utf8.count <= 253 else { return false }
         return labels.allSatisfy { label in
-            guard (1...63).contains(label.utf8.count), !label.hasPrefix("-"), !label.hasSuffix("-") else { return false }
+            guard (1...63).contains(label.utf8.count), !label.hasPrefix("-"), !label.hasSuffix("-") else {
+                return false
+            }
             return label.utf8.allSatisfy { byte in
                 (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x2D || byte == 0x5F
             }

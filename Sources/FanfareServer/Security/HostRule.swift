@@ -89,7 +89,9 @@ package enum CrossOriginHeaders {
             (name: "access-control-allow-methods", value: "GET, POST, PUT, DELETE"),
             (name: "access-control-max-age", value: "\(preflightAgeSeconds)"),
         ]
-        if let requested, isNameList(requested) { headers.append((name: "access-control-allow-headers", value: requested)) }
+        if let requested, isNameList(requested) {
+            headers.append((name: "access-control-allow-headers", value: requested))
+        }
         return headers
     }
 

@@ -18,7 +18,9 @@ extension Shard {
         _ = timers.insert(deadline: time.monotonic.advanced(byMilliseconds: milliseconds), key: .drain)
         stopAccepting()
         connections.forEach { _, connection in
-            guard connection.handler is SocketHandler else { return connection.handler?.deadlinePassed(on: connection, shard: self) ?? () }
+            guard connection.handler is SocketHandler else {
+                return connection.handler?.deadlinePassed(on: connection, shard: self) ?? ()
+            }
             let delay = Int(Double(milliseconds) * 0.9 * random.unit())
             schedule(connection, at: time.monotonic.advanced(byMilliseconds: delay))
         }
@@ -43,7 +45,9 @@ extension Shard {
             if logOwner == nil { service.shardHasDrained() }
         }
         // What others recorded last is still in their mail.
-        guard draining.isDone, let logOwner, service.othersHaveDrained, !service.mail.hasMail(for: number) else { return }
+        guard draining.isDone, let logOwner, service.othersHaveDrained, !service.mail.hasMail(for: number) else {
+            return
+        }
         logOwner.stop()
         if logOwner.isStopped, registry?.journal.isSettled ?? true { service.stop() }
     }

@@ -38,7 +38,9 @@ package struct OpenListeners: Sendable {
             switch listener.address.kind {
             case .unix(let path):
                 let descriptor = try FanfareRing.Listener.openUnix(path: path)
-                for shard in 0..<shards { sockets[shard].append(Opened(configuration: listener, descriptor: descriptor)) }
+                for shard in 0..<shards {
+                    sockets[shard].append(Opened(configuration: listener, descriptor: descriptor))
+                }
                 addresses.append(Address(listener: listener, text: "unix:\(path)"))
             case .tcp(let address, let port):
                 var bound = SocketAddress(octets: address.bytes, port: port)

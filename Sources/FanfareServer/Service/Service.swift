@@ -36,7 +36,8 @@ package final class Service: Sendable {
     ///   - isDevelopment: private webhook addresses and plain HTTP are fine, retries come soon.
     ///   - report: takes messages for the operator; called from any thread.
     package init(
-        _ loaded: LoadedConfiguration, path: String? = nil, isDevelopment: Bool, report: @escaping @Sendable (String) -> Void
+        _ loaded: LoadedConfiguration, path: String? = nil, isDevelopment: Bool,
+        report: @escaping @Sendable (String) -> Void
     ) throws(StartError) {
         let configuration = loaded.configuration
         try Self.checkKernel()

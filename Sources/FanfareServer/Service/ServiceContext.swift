@@ -50,7 +50,8 @@ package final class ServiceContext: Sendable {
 
     init(
         configuration: Configuration, identity: LogIdentity, catalog: SegmentCatalog, shards: Int, startedAt: WallTime,
-        isDevelopment: Bool, configurationPath: String?, inboxes: [ThreadInbox], report: @escaping @Sendable (String) -> Void
+        isDevelopment: Bool, configurationPath: String?, inboxes: [ThreadInbox],
+        report: @escaping @Sendable (String) -> Void
     ) {
         self.configuration = configuration
         self.identity = identity

@@ -111,7 +111,9 @@ extension Shard {
         case 1...: break
         case -Errno.noBufferSpace: metrics.receiveBuffersExhausted.add(1)
         case -Errno.canceled where connection.phase == .open || connection.phase == .finishing: break
-        default: inputOver(on: connection, error: completion.result); return
+        default:
+            inputOver(on: connection, error: completion.result)
+            return
         }
         if connection.phase == .closing { closeWhenQuiet(connection) } else { armReceive(connection) }
     }
@@ -184,7 +186,12 @@ extension Shard {
         } else {
             taken = unsafe connection.output.append(bytes)
         }
-        if taken { markDirty(connection) } else { metrics.outputOverflows.add(1); abort(connection) }
+        if taken {
+            markDirty(connection)
+        } else {
+            metrics.outputOverflows.add(1)
+            abort(connection)
+        }
     }
 
     /// Appends control messages that had to wait, also when the connection is about to end.
@@ -353,7 +360,8 @@ extension Shard {
         if connection.operationsInFlight > 0 {
             // shutdown(2) ends a receive and a poll in flight; closing alone would not (FACTS).
             operations.append(
-                Operation(.shutdown, descriptor: connection.descriptor, token: Token(.ignored), length: ShutdownHow.both))
+                Operation(
+                    .shutdown, descriptor: connection.descriptor, token: Token(.ignored), length: ShutdownHow.both))
             operations.append(
                 Operation(.cancelDescriptor, descriptor: connection.descriptor, token: Token(.ignored)))
         }

@@ -176,7 +176,9 @@ package final class Shard {
         while let key = timers.popExpired(now: time.monotonic) {
             switch key {
             case .connection(let slot, let generation):
-                if let connection = connections.lookup(slot: slot, generation: generation) { timerFired(on: connection) }
+                if let connection = connections.lookup(slot: slot, generation: generation) {
+                    timerFired(on: connection)
+                }
             case .webhook(let slot): webhooks.timerFired(slot: slot, self)
             case .endpoint(let slot, let generation): webhooks.openingTimedOut(slot, generation, self)
             case .log: logOwner?.timerFired(self)

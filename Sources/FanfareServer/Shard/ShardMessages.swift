@@ -37,7 +37,11 @@ extension Shard {
 
     /// Hands events to the log, here or on the shard that owns it.
     func submit(_ request: PublishRequest) {
-        if let logOwner { logOwner.submit(request, self) } else { service.mail.send(.publish(request), to: 0, from: self) }
+        if let logOwner {
+            logOwner.submit(request, self)
+        } else {
+            service.mail.send(.publish(request), to: 0, from: self)
+        }
     }
 
     /// The log has decided on a request of one of this shard's connections.
@@ -48,7 +52,8 @@ extension Shard {
         else { return }
         if let handler = handler as? HTTPHandler {
             handler.answer(
-                request.reply.ticket, PublishEndpoint.answer(to: request, log: service.logID), on: connection, shard: self)
+                request.reply.ticket, PublishEndpoint.answer(to: request, log: service.logID), on: connection,
+                shard: self)
         } else if let handler = handler as? SocketHandler {
             handler.published(request, on: connection, shard: self)
         }

@@ -61,7 +61,8 @@ extension Shard {
         let waiter = LogReader.Waiter.socket(slot: connection.slot, generation: connection.generation)
         switch reader.read(after: subscriber.member.place.sequence, for: waiter, self) {
         case .waiting: break
-        case .atHead: subscriber.member.place = StreamPlace(after: max(subscriber.member.place.sequence, reader.head))
+        case .atHead:
+            subscriber.member.place = StreamPlace(after: max(subscriber.member.place.sequence, reader.head))
             subscriber.isCatchingUp = false
             deliver(to: connection, subscriber)
         case .gap(let next): passGap(to: next, connection, subscriber)

@@ -34,7 +34,9 @@ extension Shard {
         }
     }
 
-    private func send(_ slices: borrowing FrameSlices, after: StreamPlace, to connection: Connection, _ subscriber: Subscriber) {
+    private func send(
+        _ slices: borrowing FrameSlices, after: StreamPlace, to connection: Connection, _ subscriber: Subscriber
+    ) {
         if let tls = connection.tls {
             let target = unsafe arena.unused
             let sealed = unsafe slices.slices.withUnsafeBufferPointer { unsafe tls.seal(gathering: $0, into: target) }

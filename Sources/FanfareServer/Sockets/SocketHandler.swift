@@ -128,7 +128,8 @@ final class SocketHandler: ConnectionHandler {
     /// Tells of numbers that will not come: `after` is the last one before, `next` the first one that may come.
     func tellGap(after: Position, next: Position, on connection: Connection, shard: Shard) {
         switch transport {
-        case .webSocket, .stream: shard.sendControl(message(SocketMessage.gap(after: after, next: next)), on: connection)
+        case .webSocket, .stream:
+            shard.sendControl(message(SocketMessage.gap(after: after, next: next)), on: connection)
         case .webSocketEvents:
             shard.sendControl(message(SocketMessage.gapEvent(after: after, next: next)), on: connection)
         case .serverSentEvents:

@@ -62,7 +62,8 @@ struct SocketProtocol {
             return fail("not-served", "This listener does not serve subscribing.")
         }
         guard let id = object["id"]?.string, !id.isEmpty, id.utf8.count <= Limits.subscriptionNameBytesMax else {
-            return fail("invalid-message", "subscribe needs an \"id\" of 1 to \(Limits.subscriptionNameBytesMax) bytes.")
+            return fail(
+                "invalid-message", "subscribe needs an \"id\" of 1 to \(Limits.subscriptionNameBytesMax) bytes.")
         }
         guard let topics = object["topics"]?.array, topics.allSatisfy({ $0.string != nil }) else {
             return fail("invalid-message", "subscribe needs \"topics\", an array of patterns.")
@@ -88,7 +89,8 @@ struct SocketProtocol {
             guard from == nil else {
                 throw Shard.SubscribeError(
                     title: "from-not-allowed",
-                    detail: "Only the first subscription of a connection may have \"from\": a connection has one position.")
+                    detail:
+                        "Only the first subscription of a connection may have \"from\": a connection has one position.")
             }
             return subscriber
         }

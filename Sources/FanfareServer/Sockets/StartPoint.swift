@@ -56,7 +56,9 @@ enum StartPoint: Equatable {
     }
 
     /// The place in a log that retains `firstRetained...head`; nil for a position beyond the end.
-    func resolved(log: LogID, firstRetained: SequenceNumber, head: SequenceNumber, timeStart: (WallTime) -> SequenceNumber)
+    func resolved(
+        log: LogID, firstRetained: SequenceNumber, head: SequenceNumber, timeStart: (WallTime) -> SequenceNumber
+    )
         -> Resolved?
     {
         let earliest = SequenceNumber(firstRetained.rawValue - 1)

@@ -53,7 +53,8 @@ extension Shard {
 
     /// Makes the connection a subscriber that begins at `start`.
     func subscribe(
-        _ connection: Connection, _ handler: SocketHandler, start: StartPoint.Resolved, slowPolicy: Subscriber.SlowPolicy
+        _ connection: Connection, _ handler: SocketHandler, start: StartPoint.Resolved,
+        slowPolicy: Subscriber.SlowPolicy
     ) -> Subscriber {
         let subscriber = Subscriber(
             after: start.after, wire: handler.transport.wire, slowPolicy: slowPolicy, now: time.monotonic)
@@ -67,7 +68,9 @@ extension Shard {
     }
 
     /// Adds a subscription. The first one begins where the subscriber was made, later ones at its place.
-    func add(_ id: String, _ asked: [TopicPattern], to subscriber: Subscriber, on connection: Connection) throws(SubscribeError) {
+    func add(_ id: String, _ asked: [TopicPattern], to subscriber: Subscriber, on connection: Connection)
+        throws(SubscribeError)
+    {
         guard subscriber.subscriptions.count < Limits.subscriptionsPerSocketMax else {
             throw SubscribeError(
                 title: "too-many-subscriptions",

@@ -103,7 +103,8 @@ final class EndpointConnection: ConnectionHandler {
             shard.webhooks.answered(self, response, canGoOn: input.isEmpty && isDrained(connection), shard)
         case .failure(let error):
             shard.webhooks.failed(
-                self, DeliveryProblem(failure: .malformedAnswer, words: "the answer is not HTTP/1.1: \(error.detail)"), shard)
+                self, DeliveryProblem(failure: .malformedAnswer, words: "the answer is not HTTP/1.1: \(error.detail)"),
+                shard)
         case .head, .body, .end: shard.abort(connection)
         }
     }

@@ -53,11 +53,16 @@ extension WebhookDispatcher {
                 continue
             }
             connection.phase = .connecting
-            connection.problem = DeliveryProblem(failure: .connect, words: "\(address) port \(key.port): no connection in time")
-            guard keep(connection, within: Limits.connectMilliseconds, shard), let place = connection.opening else { return }
+            connection.problem = DeliveryProblem(
+                failure: .connect, words: "\(address) port \(key.port): no connection in time")
+            guard keep(connection, within: Limits.connectMilliseconds, shard), let place = connection.opening else {
+                return
+            }
             let token = Token(purpose: Purpose.connect.rawValue, generation: place.generation, slot: place.slot)
             let target = SocketAddress(octets: address.bytes, port: key.port)
-            if let operation = target.connect(token: token, in: shard.arena) { return shard.operations.append(operation) }
+            if let operation = target.connect(token: token, in: shard.arena) {
+                return shard.operations.append(operation)
+            }
             letGo(connection, shard)
             return finishNotMade(connection, shard)
         }
@@ -181,7 +186,8 @@ extension WebhookDispatcher {
         guard let delivery = connection.delivery else { return shard.abort(bytes) }
         let milliseconds = shard.time.monotonic.nanoseconds(since: delivery.begun.monotonic) / 1_000_000
         let what = connection.phase == .securing ? "no TLS session" : "no complete answer"
-        failed(connection, DeliveryProblem(failure: .timeout, words: "timeout: \(what) after \(milliseconds) ms"), shard)
+        failed(
+            connection, DeliveryProblem(failure: .timeout, words: "timeout: \(what) after \(milliseconds) ms"), shard)
     }
 
     // MARK: End
@@ -230,9 +236,12 @@ extension WebhookDispatcher {
         connection.phase = phase
         let problem =
             phase == .securing
-            ? DeliveryProblem(failure: .tls, words: connection.tlsError.map { "\($0)" } ?? "the connection ended during the TLS handshake")
+            ? DeliveryProblem(
+                failure: .tls,
+                words: connection.tlsError.map { "\($0)" } ?? "the connection ended during the TLS handshake")
             : DeliveryProblem(
-                failure: .closed, words: connection.tlsError.map { "\($0)" } ?? "the connection ended before the answer")
+                failure: .closed, words: connection.tlsError.map { "\($0)" } ?? "the connection ended before the answer"
+            )
         if let status = connection.decoder.statusSeen, phase == .awaitingAnswer {
             let outcome = WebhookOutcome(status: status, retryAfterSeconds: nil)
             finish(

@@ -33,7 +33,9 @@ struct ResolverCache {
 
     private mutating func makeRoom(_ now: MonotonicTime) {
         entries = entries.filter { $0.value.expires > now }
-        guard entries.count >= limit, let first = entries.min(by: { $0.value.expires < $1.value.expires }) else { return }
+        guard entries.count >= limit, let first = entries.min(by: { $0.value.expires < $1.value.expires }) else {
+            return
+        }
         entries[first.key] = nil
     }
 }

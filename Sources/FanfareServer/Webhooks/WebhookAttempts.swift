@@ -53,7 +53,8 @@ extension WebhookDispatcher {
             subscription.fetching.append(connection)
         case .block(let block):
             let index = block.firstIndex(above: before)
-            guard index < block.count, case .event(let record) = block[index], record.sequence == delivery.attempt.sequence
+            guard index < block.count, case .event(let record) = block[index],
+                record.sequence == delivery.attempt.sequence
             else { return gone(connection, shard) }
             request(record, on: connection, delivery, shard)
         case .atHead, .gap: gone(connection, shard)
@@ -101,7 +102,9 @@ extension WebhookDispatcher {
     private func send(_ request: [UInt8], on connection: Connection, _ shard: Shard) {
         let target = unsafe shard.arena.unused
         let isSmall = request.count <= TLSSession.recordPlaintextBytesMax
-        guard isSmall, target.count >= Limits.arenaRoomPerVisit, let start = target.baseAddress else { return shard.send(request, on: connection) }
+        guard isSmall, target.count >= Limits.arenaRoomPerVisit, let start = target.baseAddress else {
+            return shard.send(request, on: connection)
+        }
         let count = unsafe request.withUnsafeBytes { bytes -> Int in
             if let tls = connection.tls { return unsafe tls.seal(bytes, into: target) }
             unsafe target.copyMemory(from: bytes)

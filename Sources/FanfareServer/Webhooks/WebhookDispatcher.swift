@@ -183,7 +183,8 @@ final class WebhookDispatcher {
     private func join(_ subscription: WebhookSubscription, _ shard: Shard) {
         for pattern in subscription.patterns {
             let id = shard.patterns.add(pattern).id
-            guard shard.fanout.join(subscription.slot | Self.memberBit, &subscription.member, InterestID(id.rawValue)) else {
+            guard shard.fanout.join(subscription.slot | Self.memberBit, &subscription.member, InterestID(id.rawValue))
+            else {
                 _ = shard.patterns.remove(id)
                 subscription.defect = "more than \(DeliveryLimits.interestsPerMember) different topics"
                 break

@@ -53,7 +53,8 @@ extension WebhookDispatcher {
         case .deadLetter:
             shard.metrics.webhookFailed.add(1)
             giveUp(
-                WebhookAttempt(sequence: verdict.sequence, number: verdict.attempt), of: subscription, .exhausted, report,
+                WebhookAttempt(sequence: verdict.sequence, number: verdict.attempt), of: subscription, .exhausted,
+                report,
                 shard)
         }
         switch verdict.health {

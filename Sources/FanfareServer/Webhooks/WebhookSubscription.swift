@@ -94,7 +94,9 @@ extension WebhookScheduleOptions {
 extension WebhookRequest {
     /// The requests of a definition.
     init(_ webhook: SubscriptionDefinition.Webhook) throws {
-        let secrets = try webhook.signingSecrets.map { secret throws(WebhookSecretError) in try WebhookSecret(secret.text) }
+        let secrets = try webhook.signingSecrets.map { secret throws(WebhookSecretError) in
+            try WebhookSecret(secret.text)
+        }
         let mode: WebhookContentMode =
             switch webhook.contentMode {
             case .structured: .structured
@@ -103,7 +105,8 @@ extension WebhookRequest {
             }
         try self.init(
             Options(
-                target: webhook.url.target, host: webhook.url.authority, version: ServiceVersion.text, contentMode: mode,
+                target: webhook.url.target, host: webhook.url.authority, version: ServiceVersion.text,
+                contentMode: mode,
                 headers: webhook.headers.map { (name: $0.name, value: $0.value.text) }),
             signer: WebhookSigner(secrets))
     }

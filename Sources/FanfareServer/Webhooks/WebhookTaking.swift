@@ -41,13 +41,20 @@ extension WebhookDispatcher {
     func visited(member: UInt32, _ shard: Shard) {
         guard let subscription = subscription(inSlot: member & ~Self.memberBit) else { return }
         noteCaughtUp(false, subscription)
-        if budget > 0, mayBegin(shard), !subscription.isReady { advance(subscription, shard) } else { markReady(subscription) }
+        if budget > 0, mayBegin(shard), !subscription.isReady {
+            advance(subscription, shard)
+        } else {
+            markReady(subscription)
+        }
     }
 
     /// A subscription's retry is due, or its endpoint may be asked again.
     func timerFired(slot: UInt32, _ shard: Shard) {
         if slot == Self.quietSlot { return lookAtQuietOnes(shard) }
-        if slot == Self.heldSlot { return heldTimer = nil }
+        if slot == Self.heldSlot {
+            heldTimer = nil
+            return
+        }
         guard let subscription = subscription(inSlot: slot) else { return }
         subscription.timer = nil
         subscription.timerAt = MonotonicTime(nanoseconds: .max)
@@ -191,7 +198,8 @@ extension WebhookDispatcher {
     /// Retention has removed events that were not looked at: told, and counted as given up on.
     private func skip(_ subscription: WebhookSubscription, to sequence: SequenceNumber, _ shard: Shard) {
         let from = shard.position(subscription.member.place.sequence)
-        let message = "events after \(from) up to \(shard.position(sequence)) were removed by retention before they were looked at"
+        let message =
+            "events after \(from) up to \(shard.position(sequence)) were removed by retention before they were looked at"
         shard.service.report("subscription \(subscription.definition.id): \(message)")
         subscription.status.update { $0.lastError = message }
         pass(subscription, to: sequence)

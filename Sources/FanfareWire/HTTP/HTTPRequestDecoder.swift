@@ -177,7 +177,9 @@ package struct HTTPRequestDecoder: ~Copyable {
         case .chunked, .untilClose:
             phase = .chunked(HTTPChunkedDecoder())
         }
-        if request.headers.contains(.expect), request.minorVersion > 0, input.isEmpty { return .continueExpected(request) }
+        if request.headers.contains(.expect), request.minorVersion > 0, input.isEmpty {
+            return .continueExpected(request)
+        }
         if input.isEmpty { return nil }
         return try decodeNext(&input)
     }

@@ -16,7 +16,9 @@ enum HTTPRequestHead {
         let line = try RequestLine(head.slice(0..<lineEnd - 1))
         let headers = try HTTPHeaders(head.slice(lineEnd + 1..<head.count - 2), headersMax: headersMax)
         let framing = try framing(headers, minorVersion: line.minorVersion)
-        if line.minorVersion > 0, headers.contains(.expect), headers[.expect]?.equalsIgnoringCase("100-continue") != true {
+        if line.minorVersion > 0, headers.contains(.expect),
+            headers[.expect]?.equalsIgnoringCase("100-continue") != true
+        {
             throw .expectation
         }
         let host = try host(line.authority, headers, minorVersion: line.minorVersion)
