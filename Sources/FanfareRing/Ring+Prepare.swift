@@ -6,8 +6,9 @@ extension Ring {
     /// Turns operations into submission entries; answers at once what needs none.
     func prepare(_ operations: OperationQueue, _ completions: inout CompletionBatch) {
         // Safe: the queue is this thread's and nothing appends to it before removeAll.
-        for unsafeoperation in unsafe operations.operations {
-            prepare(operation, &completions)
+        let waiting = unsafe operations.operations
+        for index in waiting.indices {
+            prepare(unsafe waiting[index], &completions)
         }
         operations.removeAll()
     }

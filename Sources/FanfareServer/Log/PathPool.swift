@@ -19,7 +19,7 @@
 
     /// Frees all paths: their operations have been taken.
     func freeAll() {
-        for unsafepath in unsafe paths { unsafe path.deallocate() }
+        unsafe paths.forEach { unsafe $0.deallocate() }
         unsafe paths.removeAll(keepingCapacity: true)
     }
 }
