@@ -267,7 +267,7 @@ final class WebhookDispatcher {
 
 extension WebhookURL {
     /// The addresses that no lookup is needed for.
-    var literalAddresses: [IPAddress]? {
+    package var literalAddresses: [IPAddress]? {
         if let address { return [address] }
         return literalAddress == nil ? nil : [.v4(0x7F00_0001), .v6(0, 1)]
     }

@@ -17,31 +17,31 @@ struct WebhookInstallation: Sendable {
 }
 
 /// What a webhook subscription is doing: written by the shard that delivers it, read by whoever answers the API.
-final class SubscriptionStatus: Sendable {
+package final class SubscriptionStatus: Sendable {
     /// At one moment.
-    struct Snapshot: Sendable {
+    package struct Snapshot: Sendable {
         /// `active`, `paused`, `disabled`, `failing`.
-        var state = "active"
+        package var state = "active"
         /// Everything up to here is settled.
-        var cursor = SequenceNumber.zero
+        package var cursor = SequenceNumber.zero
         /// Nothing pends beyond the cursor: it stands where its shard stands.
-        var isCaughtUp = false
+        package var isCaughtUp = false
         /// Attempts under way.
-        var inFlight = 0
+        package var inFlight = 0
         /// Deliveries that wait for their next attempt.
-        var retrying = 0
+        package var retrying = 0
         /// Deliveries that were given up.
-        var deadLetters = 0
+        package var deadLetters = 0
         /// What went wrong last.
-        var lastError: String?
+        package var lastError: String?
         /// The newest attempts, oldest first; `Limits.attemptsKept` at most.
-        var attempts: [AttemptReport] { Array(ring[oldest...] + ring[..<oldest]) }
+        package var attempts: [AttemptReport] { Array(ring[oldest...] + ring[..<oldest]) }
 
         private var ring: [AttemptReport] = []
         private var oldest = 0
 
         /// Adds an attempt; the oldest goes when there are too many.
-        mutating func note(_ attempt: AttemptReport) {
+        package mutating func note(_ attempt: AttemptReport) {
             guard ring.count == Limits.attemptsKept else { return ring.append(attempt) }
             ring[oldest] = attempt
             oldest = (oldest + 1) % ring.count
@@ -51,31 +51,46 @@ final class SubscriptionStatus: Sendable {
     private let snapshot = Mutex(Snapshot())
 
     /// Nothing has happened yet.
-    init() {}
+    package init() {}
 
     /// What it is doing now. Any thread.
-    var current: Snapshot { snapshot.withLock { $0 } }
+    package var current: Snapshot { snapshot.withLock { $0 } }
 
     /// Notes what has changed. The delivering shard, or the registry before delivery begins.
-    func update(_ change: (inout Snapshot) -> Void) { snapshot.withLock { change(&$0) } }
+    package func update(_ change: (inout Snapshot) -> Void) { snapshot.withLock { change(&$0) } }
 }
 
 /// One attempt, as the API tells of it.
-struct AttemptReport: Sendable {
+package struct AttemptReport: Sendable {
     /// The event.
-    var sequence: SequenceNumber
+    package var sequence: SequenceNumber
     /// From 1.
-    var attempt: Int
+    package var attempt: Int
     /// When it began.
-    var time: WallTime
+    package var time: WallTime
     /// How long it took.
-    var milliseconds: Int
+    package var milliseconds: Int
     /// The answer's status; nil when there was none.
-    var status: Int?
+    package var status: Int?
     /// What went wrong; nil when it succeeded.
-    var error: String?
+    package var error: String?
     /// The first bytes of the answer.
-    var answer: [UInt8]
+    package var answer: [UInt8]
     /// When the next attempt is due; nil when there is none.
-    var nextAttempt: WallTime?
+    package var nextAttempt: WallTime?
+
+    /// One attempt.
+    package init(
+        sequence: SequenceNumber, attempt: Int, time: WallTime, milliseconds: Int, status: Int?, error: String?,
+        answer: [UInt8], nextAttempt: WallTime?
+    ) {
+        self.sequence = sequence
+        self.attempt = attempt
+        self.time = time
+        self.milliseconds = milliseconds
+        self.status = status
+        self.error = error
+        self.answer = answer
+        self.nextAttempt = nextAttempt
+    }
 }
