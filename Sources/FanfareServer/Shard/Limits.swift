@@ -85,6 +85,8 @@ enum Limits {
     static let attemptsPerTurn = 512
     /// Connections to one endpoint, whatever its subscriptions' `concurrency` adds up to. At it attempts wait.
     static let endpointConnectionsMax = 1_024
+    /// Connections to endpoints that are being opened at one time. One more fails at once, and its attempt is retried.
+    static let openingsMax = 16_384
     /// Milliseconds after which a connection to an endpoint is not used again: names and certificates change.
     static let endpointConnectionAgeMilliseconds = 300_000
     /// Milliseconds a connection to an endpoint may idle: less than the 60 s after which most servers close.

@@ -102,7 +102,8 @@ extension WebhookDispatcher {
             }
         }
         guard let bytes = shard.adopt(descriptor: descriptor, listener: nil, tls: session) else {
-            return finishNotMade(connection, shard)
+            let words = "this service has as many connections as it may (limits.connections)"
+            return failed(connection, DeliveryProblem(failure: .connect, words: words), shard)
         }
         bytes.handler = connection
         bytes.output = GrowingBytes(
@@ -146,7 +147,8 @@ extension WebhookDispatcher {
     private func keep(_ connection: EndpointConnection, within milliseconds: Int, _ shard: Shard) -> Bool {
         let key: SlotTable<EndpointConnection>.Key
         do { key = try openings.insert(connection) } catch {
-            finishNotMade(connection, shard)
+            let words = "\(Limits.openingsMax) connections are being opened already"
+            failed(connection, DeliveryProblem(failure: .connect, words: words), shard)
             return false
         }
         connection.opening = key
@@ -233,7 +235,6 @@ extension WebhookDispatcher {
             connection.delivery = nil
             return open(EndpointConnection(pool: connection.pool, for: delivery), shard)
         }
-        connection.phase = phase
         let problem =
             phase == .securing
             ? DeliveryProblem(
@@ -250,7 +251,6 @@ extension WebhookDispatcher {
         } else {
             finish(connection, .failed(problem.failure, retryAfterSeconds: nil), Outcome(error: problem.words), shard)
         }
-        connection.phase = .over
     }
 
     /// Takes a connection out of its pool, once.

@@ -58,7 +58,9 @@ extension WebhookDispatcher {
             else { return gone(connection, shard) }
             request(record, on: connection, delivery, shard)
         case .atHead, .gap: gone(connection, shard)
-        case .damaged: notMade(connection, shard)
+        case .damaged:
+            logFailed(subscription, shard)
+            notMade(connection, shard)
         }
     }
 
@@ -151,7 +153,8 @@ extension WebhookDispatcher {
         end(connection, shard)
     }
 
-    private func notMade(_ connection: EndpointConnection, _ shard: Shard) {
+    /// An attempt was not made; its connection is as good as before.
+    func notMade(_ connection: EndpointConnection, _ shard: Shard) {
         finish(connection, .notMade, Outcome(), shard)
         putBack(connection, shard)
     }

@@ -26,7 +26,7 @@ final class WebhookDispatcher {
     private var policy: AddressPolicy?
 
     /// Connections being opened, by the slots of their connect operations.
-    var openings = SlotTable<EndpointConnection>(capacity: 1 << 20)
+    var openings = SlotTable<EndpointConnection>(capacity: Limits.openingsMax)
     /// Connections that can take their delivery's request.
     var ready: [EndpointConnection] = []
     /// Subscriptions to advance.
@@ -106,8 +106,9 @@ final class WebhookDispatcher {
         subscription.waitsForConnection = false
         subscription.schedule.replace(options(installation.definition, shard))
         subscription.pool = pool(for: installation.definition.webhook, shard)
-        release(old, concurrency: oldConcurrency, shard)
         equip(subscription, shard)
+        // After joining: the pool may be the same one.
+        release(old, concurrency: oldConcurrency, shard)
         // What was pending before counted; new topics count from here on.
         join(subscription, shard)
         markChanged(subscription)
