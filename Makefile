@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help deps build test demo run format lint clean
+.PHONY: help deps build test demo run bench format lint clean
 
 BINARY := .build/release/fanfare
 VENV := .build-venv
@@ -80,6 +80,10 @@ test: deps $(VENV)/complete ## run every test and the linter
 	echo "black-box tests  $$(verdict $$blackbox): $$(tail -n 1 "$$log/blackbox")"
 	echo "lint             $$(verdict $$lint)"
 	[ $$((swift + blackbox + lint)) -eq 0 ]
+
+bench: build ## measure fan-out beside a C loop and nchan, and idle connections (needs a quiet machine)
+	@Benchmarks/fanout.sh
+	Benchmarks/idle.sh
 
 lint: ## check the formatting
 	@$(SWIFT_FILES) | xargs -0 swift format lint --strict --parallel

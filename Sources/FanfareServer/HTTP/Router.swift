@@ -52,6 +52,8 @@ struct Router {
 
     private func dispatch(_ admitted: Admitted, _ service: Listener.Service) -> HTTPHandler.Verdict {
         switch service {
+        case _ where service != .manage && admitted.path.count > 3:
+            return .answer(Self.notFound(admitted.request.path.string, knownElsewhere: nil))
         case .publish:
             guard admitted.request.method == .post else {
                 let isReadable = admitted.path == ["v1", "events"]

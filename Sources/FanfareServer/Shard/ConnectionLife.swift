@@ -11,9 +11,11 @@ extension Shard {
     /// Takes in a connection that a listener accepted; refuses it by closing when the limit is reached.
     func accepted(descriptor: Int32, by listener: ListenerState) {
         metrics.connectionsAccepted.add(1)
-        guard let tls = acceptTLS(listener),
-            let connection = adopt(descriptor: descriptor, listener: listener, tls: tls)
-        else { return }
+        guard let tls = acceptTLS(listener) else {
+            metrics.tlsFailures.add(1)
+            return operations.append(Operation(.close, descriptor: descriptor, token: Token(.ignored)))
+        }
+        guard let connection = adopt(descriptor: descriptor, listener: listener, tls: tls) else { return }
         switch listener.configuration.protocol {
         case .http: connection.handler = HTTPHandler(bodyBytesMax: service.bodyBytesMax)
         case .stream: connection.handler = streamHandler(listener)

@@ -24,9 +24,9 @@ enum Limits {
 
     // MARK: Connections
 
-    /// Bytes of answers, control messages and unsent rests a connection may hold. Past it the connection is closed: the
-    /// peer makes us talk and does not listen.
-    static let connectionOutputBytesMax = 4 << 20
+    /// Bytes of answers, control messages and unsent rests a connection may hold, above the largest page of events. Past it
+    /// the connection is closed: the peer makes us talk and does not listen.
+    static let connectionOutputBytesMax = 32 << 20
     /// Milliseconds from accepting to a complete request head (slowloris). At the limit: 408 and the end.
     static let headTimeoutMilliseconds = 10_000
     /// Bytes of one request body: a batch of many events. Past it: 413.
@@ -85,8 +85,6 @@ enum Limits {
     static let attemptsPerTurn = 512
     /// Connections to one endpoint, whatever its subscriptions' `concurrency` adds up to. At it attempts wait.
     static let endpointConnectionsMax = 1_024
-    /// Connections to endpoints that are being opened at one time. One more fails at once, and its attempt is retried.
-    static let openingsMax = 16_384
     /// Milliseconds after which a connection to an endpoint is not used again: names and certificates change.
     static let endpointConnectionAgeMilliseconds = 300_000
     /// Milliseconds a connection to an endpoint may idle: less than the 60 s after which most servers close.

@@ -102,8 +102,7 @@ extension WebhookDispatcher {
             }
         }
         guard let bytes = shard.adopt(descriptor: descriptor, listener: nil, tls: session) else {
-            let words = "this service has as many connections as it may (limits.connections)"
-            return failed(connection, DeliveryProblem(failure: .connect, words: words), shard)
+            return finishNotMade(connection, shard)
         }
         bytes.handler = connection
         bytes.output = GrowingBytes(
@@ -147,8 +146,7 @@ extension WebhookDispatcher {
     private func keep(_ connection: EndpointConnection, within milliseconds: Int, _ shard: Shard) -> Bool {
         let key: SlotTable<EndpointConnection>.Key
         do { key = try openings.insert(connection) } catch {
-            let words = "\(Limits.openingsMax) connections are being opened already"
-            failed(connection, DeliveryProblem(failure: .connect, words: words), shard)
+            finishNotMade(connection, shard)
             return false
         }
         connection.opening = key
@@ -235,6 +233,7 @@ extension WebhookDispatcher {
             connection.delivery = nil
             return open(EndpointConnection(pool: connection.pool, for: delivery), shard)
         }
+        connection.phase = phase
         let problem =
             phase == .securing
             ? DeliveryProblem(
@@ -251,6 +250,7 @@ extension WebhookDispatcher {
         } else {
             finish(connection, .failed(problem.failure, retryAfterSeconds: nil), Outcome(error: problem.words), shard)
         }
+        connection.phase = .over
     }
 
     /// Takes a connection out of its pool, once.

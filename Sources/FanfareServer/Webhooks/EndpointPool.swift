@@ -2,7 +2,7 @@ import FanfareBase
 import FanfareTLS
 
 /// What two subscriptions must have in common to share connections (CONTRACT, section 6).
-package struct EndpointKey: Hashable {
+struct EndpointKey: Hashable {
     /// Plain or TLS.
     var scheme: WebhookURL.Scheme
     /// A name in lowercase, or an address.
@@ -15,7 +15,7 @@ package struct EndpointKey: Hashable {
     var policy: AddressPolicy
 
     /// What the requests of `webhook` need.
-    package init(_ webhook: SubscriptionDefinition.Webhook, policy: AddressPolicy) {
+    init(_ webhook: SubscriptionDefinition.Webhook, policy: AddressPolicy) {
         scheme = webhook.url.scheme
         host = webhook.url.host
         port = webhook.url.port
@@ -28,7 +28,7 @@ package struct EndpointKey: Hashable {
 ///
 /// Invariants: `idle` are open connections without a delivery, the one used last at the end; `count` are all there are,
 /// those being opened included; new ones are opened only while `count` < `limit`.
-package final class EndpointPool {
+final class EndpointPool {
     /// Where the connections lead.
     let key: EndpointKey
     /// Addresses that no lookup is needed for; nil for names.
@@ -52,7 +52,7 @@ package final class EndpointPool {
     var resumption: TLSResumption?
 
     /// A pool without connections.
-    package init(_ key: EndpointKey, literal: [IPAddress]?, tls: TLSContext?, failure: String?) {
+    init(_ key: EndpointKey, literal: [IPAddress]?, tls: TLSContext?, failure: String?) {
         self.key = key
         self.literal = literal
         self.tls = tls
@@ -60,18 +60,18 @@ package final class EndpointPool {
     }
 
     /// Connections there may be.
-    package var limit: Int { max(1, min(concurrency, Limits.endpointConnectionsMax)) }
+    var limit: Int { max(1, min(concurrency, Limits.endpointConnectionsMax)) }
     /// Whether an attempt gets a connection now.
-    package var hasRoom: Bool { !idle.isEmpty || count < limit }
+    var hasRoom: Bool { !idle.isEmpty || count < limit }
 
     /// A subscription with so many attempts at once begins to use it.
-    package func join(concurrency: Int) {
+    func join(concurrency: Int) {
         users += 1
         self.concurrency += concurrency
     }
 
     /// A subscription uses it no more. What is idle belongs to nobody when it was the last; the caller ends it.
-    package func leave(concurrency: Int) {
+    func leave(concurrency: Int) {
         users -= 1
         self.concurrency -= concurrency
     }
@@ -80,7 +80,7 @@ package final class EndpointPool {
     func takeIdle() -> EndpointConnection? { idle.popLast() }
 
     /// A connection is being opened.
-    package func opening() { count += 1 }
+    func opening() { count += 1 }
 
     /// A connection has no delivery any more and can take the next one.
     func putBack(_ connection: EndpointConnection) { idle.append(connection) }
@@ -92,8 +92,8 @@ package final class EndpointPool {
     }
 
     /// A subscription waits for a connection.
-    package func await(_ slot: UInt32) { _ = waiters.append(slot) }
+    func await(_ slot: UInt32) { _ = waiters.append(slot) }
 
     /// The subscription that waits longest, if there is a connection for it.
-    package func nextWaiter() -> UInt32? { hasRoom ? waiters.popFirst() : nil }
+    func nextWaiter() -> UInt32? { hasRoom ? waiters.popFirst() : nil }
 }

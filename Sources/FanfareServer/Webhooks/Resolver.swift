@@ -39,7 +39,7 @@ final class Resolver: Sendable {
     /// What the resolver and its thread share; the thread keeps it alive until it ends.
     fileprivate final class Core: Sendable {
         struct State: Sendable {
-            var cache = ResolverCache(limit: Limits.resolvedNamesMax)
+            var cache = ResolverCache()
             /// Who waits for which name.
             var waiting: [String: [@Sendable (Answer) -> Void]] = [:]
             /// Names the thread has not begun with.

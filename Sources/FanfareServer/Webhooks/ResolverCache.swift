@@ -1,9 +1,9 @@
 import FanfareBase
 
-/// Names with the addresses they had a moment ago, for as long as their TTL says, within the limits' bounds.
+/// Names with the addresses they had a moment ago, for as long as their TTL says, within `WebhookLimits`' bounds.
 ///
-/// Invariant: `count` ≤ `limit`; at it the expired ones go, else the one that expires first.
-package struct ResolverCache {
+/// Invariant: `entries.count` ≤ `Limits.resolvedNamesMax`; at it the expired ones go, else the one that expires first.
+struct ResolverCache {
     private struct Entry {
         var addresses: [IPAddress]
         var expires: MonotonicTime
@@ -13,19 +13,19 @@ package struct ResolverCache {
     private var entries: [String: Entry] = [:]
 
     /// An empty cache of at most `limit` names.
-    package init(limit: Int) { self.limit = limit }
+    init(limit: Int = Limits.resolvedNamesMax) { self.limit = limit }
 
     /// Names held, expired ones included.
-    package var count: Int { entries.count }
+    var count: Int { entries.count }
 
     /// The addresses of `name`; nil when they are not known or not valid any more.
-    package func addresses(of name: String, now: MonotonicTime) -> [IPAddress]? {
+    func addresses(of name: String, now: MonotonicTime) -> [IPAddress]? {
         guard let entry = entries[name], entry.expires > now else { return nil }
         return entry.addresses
     }
 
     /// Keeps an answer for its TTL, but neither shorter nor longer than the limits say.
-    package mutating func keep(_ addresses: [IPAddress], of name: String, ttlSeconds: Int, now: MonotonicTime) {
+    mutating func keep(_ addresses: [IPAddress], of name: String, ttlSeconds: Int, now: MonotonicTime) {
         if entries.count >= limit, entries[name] == nil { makeRoom(now) }
         let seconds = min(max(ttlSeconds, Limits.resolvedSecondsMin), Limits.resolvedSecondsMax)
         entries[name] = Entry(addresses: addresses, expires: now.advanced(byMilliseconds: seconds * 1_000))

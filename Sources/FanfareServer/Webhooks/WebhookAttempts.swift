@@ -58,9 +58,7 @@ extension WebhookDispatcher {
             else { return gone(connection, shard) }
             request(record, on: connection, delivery, shard)
         case .atHead, .gap: gone(connection, shard)
-        case .damaged:
-            logFailed(subscription, shard)
-            notMade(connection, shard)
+        case .damaged: notMade(connection, shard)
         }
     }
 
@@ -153,8 +151,7 @@ extension WebhookDispatcher {
         end(connection, shard)
     }
 
-    /// An attempt was not made; its connection is as good as before.
-    func notMade(_ connection: EndpointConnection, _ shard: Shard) {
+    private func notMade(_ connection: EndpointConnection, _ shard: Shard) {
         finish(connection, .notMade, Outcome(), shard)
         putBack(connection, shard)
     }

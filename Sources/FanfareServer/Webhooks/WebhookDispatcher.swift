@@ -26,7 +26,7 @@ final class WebhookDispatcher {
     private var policy: AddressPolicy?
 
     /// Connections being opened, by the slots of their connect operations.
-    var openings = SlotTable<EndpointConnection>(capacity: Limits.openingsMax)
+    var openings = SlotTable<EndpointConnection>(capacity: 1 << 20)
     /// Connections that can take their delivery's request.
     var ready: [EndpointConnection] = []
     /// Subscriptions to advance.
@@ -106,9 +106,8 @@ final class WebhookDispatcher {
         subscription.waitsForConnection = false
         subscription.schedule.replace(options(installation.definition, shard))
         subscription.pool = pool(for: installation.definition.webhook, shard)
-        equip(subscription, shard)
-        // After joining: the pool may be the same one.
         release(old, concurrency: oldConcurrency, shard)
+        equip(subscription, shard)
         // What was pending before counted; new topics count from here on.
         join(subscription, shard)
         markChanged(subscription)
@@ -268,7 +267,7 @@ final class WebhookDispatcher {
 
 extension WebhookURL {
     /// The addresses that no lookup is needed for.
-    package var literalAddresses: [IPAddress]? {
+    var literalAddresses: [IPAddress]? {
         if let address { return [address] }
         return literalAddress == nil ? nil : [.v4(0x7F00_0001), .v6(0, 1)]
     }

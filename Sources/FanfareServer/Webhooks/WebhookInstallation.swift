@@ -17,31 +17,31 @@ struct WebhookInstallation: Sendable {
 }
 
 /// What a webhook subscription is doing: written by the shard that delivers it, read by whoever answers the API.
-package final class SubscriptionStatus: Sendable {
+final class SubscriptionStatus: Sendable {
     /// At one moment.
-    package struct Snapshot: Sendable {
+    struct Snapshot: Sendable {
         /// `active`, `paused`, `disabled`, `failing`.
-        package var state = "active"
+        var state = "active"
         /// Everything up to here is settled.
-        package var cursor = SequenceNumber.zero
+        var cursor = SequenceNumber.zero
         /// Nothing pends beyond the cursor: it stands where its shard stands.
-        package var isCaughtUp = false
+        var isCaughtUp = false
         /// Attempts under way.
-        package var inFlight = 0
+        var inFlight = 0
         /// Deliveries that wait for their next attempt.
-        package var retrying = 0
+        var retrying = 0
         /// Deliveries that were given up.
-        package var deadLetters = 0
+        var deadLetters = 0
         /// What went wrong last.
-        package var lastError: String?
+        var lastError: String?
         /// The newest attempts, oldest first; `Limits.attemptsKept` at most.
-        package var attempts: [AttemptReport] { Array(ring[oldest...] + ring[..<oldest]) }
+        var attempts: [AttemptReport] { Array(ring[oldest...] + ring[..<oldest]) }
 
         private var ring: [AttemptReport] = []
         private var oldest = 0
 
         /// Adds an attempt; the oldest goes when there are too many.
-        package mutating func note(_ attempt: AttemptReport) {
+        mutating func note(_ attempt: AttemptReport) {
             guard ring.count == Limits.attemptsKept else { return ring.append(attempt) }
             ring[oldest] = attempt
             oldest = (oldest + 1) % ring.count
@@ -51,46 +51,31 @@ package final class SubscriptionStatus: Sendable {
     private let snapshot = Mutex(Snapshot())
 
     /// Nothing has happened yet.
-    package init() {}
+    init() {}
 
     /// What it is doing now. Any thread.
-    package var current: Snapshot { snapshot.withLock { $0 } }
+    var current: Snapshot { snapshot.withLock { $0 } }
 
     /// Notes what has changed. The delivering shard, or the registry before delivery begins.
-    package func update(_ change: (inout Snapshot) -> Void) { snapshot.withLock { change(&$0) } }
+    func update(_ change: (inout Snapshot) -> Void) { snapshot.withLock { change(&$0) } }
 }
 
 /// One attempt, as the API tells of it.
-package struct AttemptReport: Sendable {
+struct AttemptReport: Sendable {
     /// The event.
-    package var sequence: SequenceNumber
+    var sequence: SequenceNumber
     /// From 1.
-    package var attempt: Int
+    var attempt: Int
     /// When it began.
-    package var time: WallTime
+    var time: WallTime
     /// How long it took.
-    package var milliseconds: Int
+    var milliseconds: Int
     /// The answer's status; nil when there was none.
-    package var status: Int?
+    var status: Int?
     /// What went wrong; nil when it succeeded.
-    package var error: String?
+    var error: String?
     /// The first bytes of the answer.
-    package var answer: [UInt8]
+    var answer: [UInt8]
     /// When the next attempt is due; nil when there is none.
-    package var nextAttempt: WallTime?
-
-    /// One attempt.
-    package init(
-        sequence: SequenceNumber, attempt: Int, time: WallTime, milliseconds: Int, status: Int?, error: String?,
-        answer: [UInt8], nextAttempt: WallTime?
-    ) {
-        self.sequence = sequence
-        self.attempt = attempt
-        self.time = time
-        self.milliseconds = milliseconds
-        self.status = status
-        self.error = error
-        self.answer = answer
-        self.nextAttempt = nextAttempt
-    }
+    var nextAttempt: WallTime?
 }

@@ -80,7 +80,7 @@ final class WebhookSubscription {
 
 extension WebhookScheduleOptions {
     /// What a definition says about when to deliver.
-    package init(_ webhook: SubscriptionDefinition.Webhook, disableAfterMilliseconds: Int) {
+    init(_ webhook: SubscriptionDefinition.Webhook, disableAfterMilliseconds: Int) {
         self.init()
         retry = RetryPolicy(
             delays: webhook.retry.delaysMilliseconds.map { $0 * 1_000_000 }, jitter: webhook.retry.jitter)
@@ -123,7 +123,7 @@ extension WebhookHealth {
 
 extension WebhookDisabled {
     /// The word in the journal.
-    package var word: String {
+    var word: String {
         switch self {
         case .gone: "gone"
         case .failing: "failing"
@@ -132,7 +132,7 @@ extension WebhookDisabled {
     }
 
     /// What the journal's word means.
-    package init(word: String) {
+    init(word: String) {
         switch word {
         case "gone": self = .gone
         case "failing": self = .failing

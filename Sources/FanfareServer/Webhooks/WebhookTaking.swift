@@ -65,12 +65,8 @@ extension WebhookDispatcher {
     func blockArrived(slot: UInt32, failed: Bool, _ shard: Shard) {
         guard let subscription = subscription(inSlot: slot) else { return }
         subscription.awaitsBlock = false
-        if failed {
-            logFailed(subscription, shard)
-            for connection in subscription.fetching { notMade(connection, shard) }
-        } else {
-            ready += subscription.fetching
-        }
+        if failed { logFailed(subscription, shard) }
+        ready += subscription.fetching
         subscription.fetching.removeAll(keepingCapacity: true)
         markReady(subscription)
     }
@@ -210,7 +206,7 @@ extension WebhookDispatcher {
         expire(subscription, shard)
     }
 
-    func logFailed(_ subscription: WebhookSubscription, _ shard: Shard) {
+    private func logFailed(_ subscription: WebhookSubscription, _ shard: Shard) {
         subscription.pausedUntil = shard.time.monotonic.advanced(byMilliseconds: Limits.damagedLogPauseMilliseconds)
         subscription.status.update { $0.lastError = "the log could not be read" }
         arm(subscription, at: subscription.pausedUntil, shard)
