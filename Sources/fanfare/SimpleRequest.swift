@@ -3,6 +3,9 @@ import FanfareWire
 
 /// One request and its answer, for commands that need nothing else.
 struct SimpleRequest {
+    /// Milliseconds the service may take to answer; then it counts as not there.
+    private static let answerMillisecondsMax = 30_000
+
     let target: ClientTarget
     let loop: ClientLoop
 
@@ -51,7 +54,12 @@ struct SimpleRequest {
         }
         let headers: [(StaticString, String)] = body == nil ? [] : [("content-type", "application/json")]
         client.send(target.request(method, path, headers: headers, body: body))
+        let timer = loop.after(milliseconds: Self.answerMillisecondsMax) { [loop] in
+            failure = "no answer in \(Self.answerMillisecondsMax / 1000) s"
+            loop.stop()
+        }
         loop.run()
+        loop.cancel(timer)
         client.close()
         if isInterrupted { throw .unavailable("interrupted") }
         guard let answer else { throw .unavailable("\(target.url): \(failure)") }

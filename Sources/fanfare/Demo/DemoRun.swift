@@ -13,7 +13,7 @@ final class DemoRun {
 
     private let loop: ClientLoop
     private let audience: DemoAudience
-    private let progress: DemoProgress
+    private let progress = ProgressLine(tellsFiles: true)
     private let rate: Double
     private let requests: [[UInt8]]
     private var client: HTTPClient!
@@ -29,7 +29,6 @@ final class DemoRun {
         self.loop = loop
         self.audience = audience
         self.rate = rate
-        progress = DemoProgress(eventCount: count)
         var events = DemoEvents(seed: 20_26)
         let time = RFC3339.text(Clock.wall)
         requests = (0..<count).map { number in
@@ -95,7 +94,7 @@ final class DemoRun {
     private func watch() {
         if let words = audience.failure { return end(.unavailable(words)) }
         let tally = audience.tally
-        progress.show(published: next, delivered: tally.delivered, sent: tally.sent)
+        progress.show("published \(next) of \(requests.count), delivered \(tally.delivered) of \(tally.sent)")
         if tally.delivered > deliveredBefore {
             deliveredBefore = tally.delivered
             lastDeliveryAt = loop.now

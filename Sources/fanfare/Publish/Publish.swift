@@ -94,6 +94,7 @@ final class Publisher {
     private let requests: PublishRequests
     private let rate: Double?
     private let startedAt = Clock.monotonic
+    private let progress = ProgressLine(tellsFiles: false)
     private var client: HTTPClient!
     private var next = 0
     private(set) var tally = Tally()
@@ -114,6 +115,7 @@ final class Publisher {
         }
         proceed()
         loop.run()
+        progress.finish()
     }
 
     private var count: Int { requests.input.items.count }
@@ -149,6 +151,7 @@ final class Publisher {
         case .failed(let words): end(.unavailable("\(requests.target.url): \(words)"))
         case .response(let response):
             add(response.body)
+            progress.show("published \(next) of \(Plural.of(count, "event"))")
             guard (200...299).contains(response.status) else {
                 return end(.refused(status: response.status, words: ProblemText.words(response.body)))
             }

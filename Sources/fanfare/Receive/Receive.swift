@@ -63,14 +63,15 @@ struct Receive: FanfareCommand {
         let log = DeliveryLog(
             loop, statuses: status, delayMilliseconds: DelayText.milliseconds(delay) ?? 0, count: count)
         let receiver = WebhookReceiver(loop, signer: try signer(secret)) { log.take($0) }
-        let bound = try bind(receiver)
+        let certificate = tls ? try ReceiverCertificate.make(for: listen) : nil
+        let bound = try bind(receiver, certificate?.context)
         let url = "\(tls ? "https" : "http")://\(bound)/"
         guard !topic.isEmpty else {
             Terminal.line("receiving at \(url)")
             loop.onInterrupt = { loop.stop() }
             return loop.run()
         }
-        let registration = Registration(loop, try service.httpTarget(), topics: topic, url: url)
+        let registration = Registration(loop, try service.httpTarget(), topics: topic, url: url, ca: certificate?.path)
         receiver.signer = try signer(try registration.register())
         Terminal.line("receiving at \(url) as subscription \(registration.id): \(topic.joined(separator: " "))")
         loop.onInterrupt = { loop.stop() }
@@ -95,13 +96,12 @@ struct Receive: FanfareCommand {
         }
     }
 
-    private func bind(_ receiver: WebhookReceiver) throws(CommandFailure) -> SocketAddress {
+    private func bind(_ receiver: WebhookReceiver, _ context: TLSContext?) throws(CommandFailure) -> SocketAddress {
         let address: SocketAddress
         do throws(SocketAddress.ParseError) { address = try SocketAddress(parsing: listen) } catch {
             throw .usage("--listen: \(error)")
         }
         guard address.family != .unix else { throw .usage("--listen must be ADDRESS:PORT") }
-        let context = tls ? try ReceiverCertificate.make(for: listen) : nil
         do throws(ListenerError) { return try receiver.listen(at: address, tls: context) } catch {
             throw .unavailable(error.description)
         }

@@ -5,17 +5,18 @@ import Glibc
 /// The certificate of `fanfare receive --tls`, made on the spot and written down for those who are to trust it.
 enum ReceiverCertificate {
     /// A server's context for the host in `listen`; the certificate lies in a file whose path is told.
-    static func make(for listen: String) throws(CommandFailure) -> TLSContext {
+    static func make(for listen: String) throws(CommandFailure) -> (context: TLSContext, path: String) {
         let colon = listen.lastIndex(of: ":") ?? listen.endIndex
         let host = listen[..<colon].filter { $0 != "[" && $0 != "]" }
         do throws(TLSError) {
             let certificate = try SelfSignedCertificate.make(hosts: [String(host), "localhost"])
             let path = try write(certificate.certificatePEM)
             Terminal.line("its certificate, for webhook.tls.ca: \(path)")
-            return try TLSContext.server(
+            let context = try TLSContext.server(
                 identity: TLSIdentity(
                     certificateChainPEM: certificate.certificatePEM, privateKeyPEM: certificate.privateKeyPEM),
                 tickets: TLSTicketKeys())
+            return (context, path)
         } catch {
             throw .io(error.description)
         }

@@ -10,20 +10,24 @@ struct Registration {
     private let target: ClientTarget
     private let topics: [String]
     private let url: String
+    private let ca: String?
 
-    init(_ loop: ClientLoop, _ target: ClientTarget, topics: [String], url: String) {
+    /// - Parameter ca: the file with the certificate that the service is to trust; nil when it needs none.
+    init(_ loop: ClientLoop, _ target: ClientTarget, topics: [String], url: String, ca: String?) {
         id = "receive-\(PublishRequests.identifier().prefix(8))"
         self.loop = loop
         self.target = target
         self.topics = topics
         self.url = url
+        self.ca = ca
     }
 
     /// Makes the subscription and gives the secret that was made for it.
     func register() throws(CommandFailure) -> String {
+        var webhook: [JSONOutput.Member] = [.init("url", .string(url))]
+        if let ca { webhook.append(.init("tls", .object([.init("ca", .string(ca))]))) }
         let definition = JSONOutput.object([
-            .init("topics", .array(topics.map { .string($0) })),
-            .init("webhook", .object([.init("url", .string(url))])),
+            .init("topics", .array(topics.map { .string($0) })), .init("webhook", .object(webhook)),
         ])
         let answer = try SimpleRequest(loop, target).send("PUT", path, body: definition.line)
         let document: JSONDocument
