@@ -108,6 +108,7 @@ package class EventSubscriber: ClientHandler {
     unowned let observer: any SubscriberObserver
     private var connection: ClientConnection?
     private var refusal: SubscriberEnd?
+    private var hasBegun = false
 
     init(_ target: ClientTarget, _ request: SubscribeRequest, tag: Int, observer: any SubscriberObserver) {
         self.target = target
@@ -153,9 +154,16 @@ package class EventSubscriber: ClientHandler {
         if let position = DeliveredEvent.position(of: message) {
             observer.event(message, position: position, to: self)
         } else if let said = ServerMessage(message) {
-            if case .subscribed = said { observer.began(self) }
+            if case .subscribed = said { begin() }
             observer.message(said, to: self)
         }
+    }
+
+    /// The service has taken the subscription: an accepted request says so, or else a message. The observer hears it once.
+    final func begin() {
+        guard !hasBegun else { return }
+        hasBegun = true
+        observer.began(self)
     }
 
     /// What the answer to a refused request says.

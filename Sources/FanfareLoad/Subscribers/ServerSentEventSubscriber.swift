@@ -27,7 +27,7 @@ final class ServerSentEventSubscriber: EventSubscriber {
 
     private func begin(_ response: HTTPResponse, on connection: ClientConnection) {
         if response.status == 200 {
-            observer.began(self)
+            begin()
         } else {
             refusedStatus = response.status
         }

@@ -51,6 +51,7 @@ final class WebSocketSubscriber: EventSubscriber {
                 return fail(.malformed("the service did not accept the WebSocket as RFC 6455 wants it"), on: connection)
             }
             isUpgraded = true
+            begin()
         case .response(let response): fail(Self.refusal(response), on: connection)
         default: fail(.malformed("the answer to the WebSocket handshake is no HTTP"), on: connection)
         }
