@@ -10,12 +10,13 @@ import FanfareBase
 ///
 /// Invariant: the table holds each live place of the ring exactly once. At `capacity` the oldest leaves. Memory is asked
 /// for once and touched as it fills.
-@safe struct DeduplicationIndex: ~Copyable {
+@safe package struct DeduplicationIndex: ~Copyable {
     /// Ring bytes of an entry (key, sequence, time) and its two table slots of 8 bytes.
     static let bytesPerEntry = entryBytes + 16
     static let entryBytes = 32
 
-    let capacity: Int
+    /// Identities kept at most.
+    package let capacity: Int
     private let mask: Int
     private let table: UnsafeMutablePointer<Slot>
     private let ring: UnsafeMutablePointer<Entry>
@@ -29,13 +30,22 @@ import FanfareBase
         var place: UInt32
     }
 
-    struct Entry {
+    /// What is remembered of an accepted event: its identity, its number, and when it was accepted.
+    package struct Entry {
         var key: DeduplicationKey
         var sequence: SequenceNumber
         var time: WallTime
+
+        /// An entry for the ring.
+        package init(key: DeduplicationKey, sequence: SequenceNumber, time: WallTime) {
+            self.key = key
+            self.sequence = sequence
+            self.time = time
+        }
     }
 
-    init(bytesMax: Int) {
+    /// An index within `bytesMax` bytes, but of 512 identities at least.
+    package init(bytesMax: Int) {
         var slots = 1 << 10
         while slots * 2 * Self.bytesPerEntry / 2 <= bytesMax, slots < 1 << 30 { slots *= 2 }
         capacity = slots / 2
@@ -51,14 +61,14 @@ import FanfareBase
     }
 
     /// The number of the event with this identity, accepted at or after `horizon`.
-    func find(_ key: DeduplicationKey, since horizon: WallTime) -> SequenceNumber? {
+    package func find(_ key: DeduplicationKey, since horizon: WallTime) -> SequenceNumber? {
         guard let slot = slot(of: key) else { return nil }
         let entry = unsafe ring[Int(table[slot].place) - 1]
         return entry.time >= horizon ? entry.sequence : nil
     }
 
     /// Remembers an identity as the newest; one that was known before is forgotten.
-    mutating func insert(_ entry: Entry) {
+    package mutating func insert(_ entry: Entry) {
         if let slot = slot(of: entry.key) { remove(slot: slot) }
         if count == capacity { removeOldest() }
         let place = (oldest + count) & (capacity - 1)
@@ -70,7 +80,7 @@ import FanfareBase
     }
 
     /// Forgets what was accepted before `horizon`, at most `limit` entries.
-    mutating func expire(before horizon: WallTime, limit: Int) {
+    package mutating func expire(before horizon: WallTime, limit: Int) {
         for _ in 0..<limit {
             guard count > 0, unsafe ring[oldest].time < horizon else { return }
             removeOldest()
@@ -78,7 +88,7 @@ import FanfareBase
     }
 
     /// Forgets the newest entries down to and including `sequence`: they were never committed.
-    mutating func withdraw(from sequence: SequenceNumber) {
+    package mutating func withdraw(from sequence: SequenceNumber) {
         while count > 0 {
             let newest = (oldest + count - 1) & (capacity - 1)
             let entry = unsafe ring[newest]

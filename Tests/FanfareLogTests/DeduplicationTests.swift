@@ -1,7 +1,6 @@
 import FanfareBase
+import FanfareLog
 import Testing
-
-@testable import FanfareLog
 
 @Suite struct DeduplicationTests {
     /// The index against a dictionary, with few distinct keys so that runs of slots collide.
