@@ -55,7 +55,8 @@ public struct Token: Hashable, Sendable {
         /// Cancels the one operation whose token is in `offset`, a `connect` too. Result: 0; -ENOENT when it was done
         /// already, -EALREADY when it can no longer be stopped.
         case cancel
-        /// shutdown(2) both ways, after all that was queued before it. Result: 0.
+        /// shutdown(2), after all that was queued before it: of our side when `length` is SHUT_WR (1), else both ways.
+        /// Result: 0.
         case shutdown
         /// Closes `descriptor`. Result: 0.
         case close

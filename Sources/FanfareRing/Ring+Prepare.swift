@@ -146,7 +146,8 @@ extension Ring {
     /// with the kernel first, or a last send would find the socket shut.
     private func shutdown(_ operation: Operation, _ completions: inout CompletionBatch) {
         if unsafe fanfare_unsubmitted_entries(ring) > 0 { submitWithoutWaiting(&completions) }
-        let result = Glibc.shutdown(operation.descriptor, Int32(SHUT_RDWR))
+        let result = Glibc.shutdown(
+            operation.descriptor, operation.length == Int(SHUT_WR) ? Int32(SHUT_WR) : Int32(SHUT_RDWR))
         completions.append(Completion(token: operation.token, result: result == 0 ? 0 : -errno))
     }
 

@@ -30,7 +30,7 @@ struct ReadEndpoint {
         }
         let isHere =
             position.log == shard.service.logID && position.sequence > .zero
-            && position.sequence <= shard.fanout.head && position.sequence >= shard.reader.firstRetained
+            && position.sequence <= shard.reader.head && position.sequence >= shard.reader.firstRetained
         guard isHere else {
             throw Shard.SubscribeError(
                 title: "event-not-found", detail: "There is no event at \(position): it was removed or never was.",

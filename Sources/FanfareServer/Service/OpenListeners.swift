@@ -1,6 +1,7 @@
 import FanfareBase
 import FanfareRing
 import FanfareTLS
+import Glibc
 
 /// The listening sockets of a service: one per shard and listener with SO_REUSEPORT; a Unix socket is shared.
 package struct OpenListeners: Sendable {
@@ -37,13 +38,16 @@ package struct OpenListeners: Sendable {
         do throws(ListenerError) {
             switch listener.address.kind {
             case .unix(let path):
-                let descriptor = try FanfareRing.Listener.openUnix(path: path)
+                let descriptor = try Self.patiently { () throws(ListenerError) in
+                    try FanfareRing.Listener.openUnix(path: path)
+                }
                 for shard in 0..<shards {
                     sockets[shard].append(Opened(configuration: listener, descriptor: descriptor))
                 }
                 addresses.append(Address(listener: listener, text: "unix:\(path)"))
             case .tcp(let address, let port):
                 var bound = SocketAddress(octets: address.bytes, port: port)
+                if port > 0 { try Self.requireUnused(bound) }
                 for shard in 0..<shards {
                     let descriptor = try FanfareRing.Listener.openTCP(address: bound, reusePort: true)
                     if shard == 0 { bound = SocketAddress.local(of: descriptor) ?? bound }
@@ -54,6 +58,26 @@ package struct OpenListeners: Sendable {
         } catch {
             throw Service.StartError("\(listener.name) (\(listener.address.text)): \(error)", exitCode: EX.unavailable)
         }
+    }
+
+    /// With SO_REUSEPORT a second service would get part of the first one's connections without a word: so the address is
+    /// taken once without it.
+    private static func requireUnused(_ address: SocketAddress) throws(ListenerError) {
+        let probe = try patiently { () throws(ListenerError) in
+            try FanfareRing.Listener.openTCP(address: address, reusePort: false)
+        }
+        close(probe)
+    }
+
+    /// The sockets of a service that was killed live on until the kernel has taken its rings apart: waits that long.
+    private static func patiently(_ body: () throws(ListenerError) -> Int32) throws(ListenerError) -> Int32 {
+        for _ in 0..<Limits.listenerAttempts {
+            do throws(ListenerError) { return try body() } catch {
+                guard case .inUse = error else { throw error }
+                usleep(UInt32(Limits.listenerRetryMilliseconds * 1_000))
+            }
+        }
+        return try body()
     }
 
     private static func context(

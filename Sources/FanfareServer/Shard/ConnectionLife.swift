@@ -87,7 +87,8 @@ extension Shard {
         if connection.receiveArmed {
             operations.append(
                 Operation(
-                    .cancel, descriptor: connection.descriptor, token: connection.token(.receive)))
+                    .cancel, descriptor: connection.descriptor, token: Token(.ignored),
+                    offset: connection.token(.receive).rawValue))
         }
     }
 

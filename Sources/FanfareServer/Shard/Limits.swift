@@ -44,6 +44,12 @@ enum Limits {
     /// Connections in the kernel's accept queue. Past it the kernel lets new ones retry.
     static let listenBacklog = 4_096
 
+    /// How often a listening address that is in use is tried again at start: a killed service's sockets live on for a
+    /// moment. After the last try the start fails.
+    static let listenerAttempts = 40
+    /// Milliseconds between these tries.
+    static let listenerRetryMilliseconds = 50
+
     // MARK: Sockets
 
     /// Milliseconds between heartbeats of a socket (CONTRACT, section 5).

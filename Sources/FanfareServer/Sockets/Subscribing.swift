@@ -41,12 +41,12 @@ extension Shard {
     /// Where a reader that asked for `start` begins.
     func resolve(_ start: StartPoint) throws(SubscribeError) -> StartPoint.Resolved {
         let resolved = start.resolved(
-            log: service.logID, firstRetained: reader.firstRetained, head: fanout.head,
+            log: service.logID, firstRetained: reader.firstRetained, head: reader.head,
             timeStart: { reader.locate(from: $0) })
         guard let resolved else {
             throw SubscribeError(
                 title: "position-beyond-end",
-                detail: "The position is beyond the log's end, \(position(fanout.head)).")
+                detail: "The position is beyond the log's end, \(position(reader.head)).")
         }
         return resolved
     }
