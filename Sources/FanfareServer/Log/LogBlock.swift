@@ -22,6 +22,10 @@ import FanfareLog
 
     /// Where it was read.
     let segment: SegmentNumber
+    /// Where in the segment it begins.
+    let offset: UInt64
+    /// Where in the segment the batch after its last one begins.
+    let endOffset: UInt64
     /// The first number it accounts for.
     let first: SequenceNumber
     /// The last number it accounts for.
@@ -48,6 +52,8 @@ import FanfareLog
         guard let first, let last = entries.last?.last else { return nil }
         self.memory = memory
         self.segment = segment
+        self.offset = offset
+        endOffset = offset + UInt64(reader.consumed)
         self.entries = entries
         self.first = first
         self.last = last

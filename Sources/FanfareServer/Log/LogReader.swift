@@ -39,13 +39,23 @@ import FanfareRing
         var memory: ByteRegion
         var waiters: [Waiter]
         var isOpening = false
+        /// It goes on until a block accounts for this number.
+        var wanted: SequenceNumber
 
-        init(segment: Segment, offset: UInt64, bytes: Int, waiter: Waiter) {
+        init(segment: Segment, offset: UInt64, wanted: SequenceNumber, waiter: Waiter) {
+            self.wanted = wanted
+            bytes = Limits.logBlockBytes
             self.segment = segment
             self.offset = offset
-            self.bytes = bytes
             memory = ByteRegion(capacity: bytes, alignment: LogLimits.blockBytes)
             waiters = [waiter]
+        }
+
+        /// The block read last ended before what is wanted: the next one begins at `offset`, in memory of its own.
+        func goOn(at offset: UInt64) {
+            self.offset = offset
+            bytes = Limits.logBlockBytes
+            memory = ByteRegion(capacity: bytes, alignment: LogLimits.blockBytes)
         }
     }
 
@@ -85,7 +95,7 @@ import FanfareRing
         case .atHead: return .atHead
         case .segment(let segment, let offset, let missed):
             if let missed { return .gap(next: missed.upperBound.next) }
-            start(segment, offset, bytes: Limits.logBlockBytes, for: waiter, shard)
+            start(segment, offset, wanted: sequence.next, for: waiter, shard)
             return .waiting
         }
     }
@@ -98,13 +108,22 @@ import FanfareRing
         }
     }
 
-    private func start(_ segment: Segment, _ offset: UInt64, bytes: Int, for waiter: Waiter, _ shard: Shard) {
+    /// Reads the block that accounts for `wanted`: at the place the index gave, or further on when blocks already here begin
+    /// there and end before it (the index is sparse, and batches may be larger than a block).
+    private func start(_ segment: Segment, _ indexed: UInt64, wanted: SequenceNumber, for waiter: Waiter, _ shard: Shard) {
+        var offset = indexed
+        while let known = blocks.first(where: {
+            $0.segment == segment.number && $0.offset == offset && $0.last < wanted
+        }), known.endOffset < segment.readableEnd {
+            offset = known.endOffset
+        }
         for read in reads.values where read.segment.number == segment.number && read.offset == offset {
             read.waiters.append(waiter)
+            read.wanted = max(read.wanted, wanted)
             return
         }
         nextRead &+= 1
-        let read = Read(segment: segment, offset: offset, bytes: bytes, waiter: waiter)
+        let read = Read(segment: segment, offset: offset, wanted: wanted, waiter: waiter)
         reads[nextRead] = read
         submit(read, number: nextRead, shard)
     }
@@ -159,6 +178,10 @@ import FanfareRing
             }
             if blocks.count == Limits.logBlocksMax { blocks.removeFirst() }
             blocks.append(block)
+            if block.last < read.wanted, block.endOffset < read.segment.readableEnd {
+                read.goOn(at: block.endOffset)
+                return submit(read, number: number, shard)
+            }
             finish(number, shard)
         } catch {
             shard.service.report("the log is damaged: \(error)")
