@@ -34,8 +34,8 @@ import Testing
         ),
         ("https://10.0.0.1", "10.0.0.1, which is private, allowed is a public address, unless \"networks\" lists it"),
         (
-            "https://localhost",
-            "localhost, which is loopback, allowed is a public address, unless \"networks\" lists it"
+            "https://127.0.0.1",
+            "127.0.0.1, which is loopback, allowed is a public address, unless \"networks\" lists it"
         ),
         (
             "https://169.254.169.254",
@@ -51,6 +51,11 @@ import Testing
     @Test(arguments: urls) func aBadURLIsRefusedWithItsReason(_ url: String, _ error: String) {
         let body = #"{"topics": ["a"], "webhook": {"url": "\#(url)"}}"#
         #expect(ConfigurationWorld.bodyErrors(body) == ["/webhook/url: found \(error)"])
+    }
+
+    @Test(arguments: ["localhost", "hooks.localhost", "internal.example"])
+    func namesAreJudgedWhenConnectingNotWhenSaved(_ name: String) {
+        #expect(ConfigurationWorld.bodyErrors(#"{"topics": ["a"], "webhook": {"url": "https://\#(name)"}}"#) == [])
     }
 
     private func webhookErrors(_ rest: String) -> [String] {

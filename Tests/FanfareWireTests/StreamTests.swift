@@ -115,7 +115,7 @@ func decodeEvents(_ pieces: [[UInt8]]) -> [String] {
         ServerSentEvents.appendEvent(id: nil, data: .empty, to: &output)
         ServerSentEvents.appendHeartbeat(id: ByteView("p-2"), to: &output)
         #expect(
-            decodeEvents([output]) == ["retry 1000", "resume ", "gap|a\nb\nc\nd\n|p-1", "message||p-1", "resume p-2"])
+            decodeEvents([output]) == ["retry 1000", "gap|a\nb\nc\nd\n|p-1", "message||p-1", "resume p-2"])
     }
 
     @Test func theHeadIsWhatEventSourceWants() {

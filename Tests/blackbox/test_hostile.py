@@ -116,7 +116,7 @@ CLOSING = {
     "a target without a slash": (get(target=b"healthz") + SMUGGLED, 400),
     "a target with a fragment": (get(target=b"/healthz#x") + SMUGGLED, 400),
     "CONNECT": (b"CONNECT localhost:80 HTTP/1.1\r\n" + HOST + b"\r\n" + SMUGGLED, (400, 405, 501)),
-    "an endless method": (b"A" * 70_000 + b" / HTTP/1.1\r\n", (400, 431)),
+    "an endless method": (b"A" * 70_000 + b" / HTTP/1.1\r\n", (400, 414, 431)),
     "an endless target": (get(target=b"/" + b"a" * 100_000), (414, 431)),
     "an endless header": (get(b"X-A: " + b"a" * 200_000), 431),
     "ten thousand headers": (get(*[b"X-%d: 1" % n for n in range(10_000)]), 431),
@@ -207,12 +207,12 @@ class HostileHTTP(FanfareTest):
                 self.assertEqual(http.read_response().status, 200)
 
     def test_connections_that_end_early_disturb_nobody(self):
-        whole = post(LENGTH)
+        whole = post(LENGTH, target=b"/v1/events?topic=hostile.cut")
         for cut in range(0, len(whole), 7):
             with self.service.http() as http:
                 http.send(whole[:cut])
         self.assertHealthy()
-        self.assertEqual(self.service.read_events("&topic=hostile.one"), [])
+        self.assertEqual(self.service.read_events("&topic=hostile.cut"), [])
 
     def test_connections_reset_in_the_middle_disturb_nobody(self):
         for cut in (0, 10, 60, len(post(LENGTH))):

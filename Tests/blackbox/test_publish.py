@@ -279,9 +279,10 @@ class Lines(PublishTest):
     def test_lines_are_accepted_in_order(self):
         topic = self.topic()
         body = "\n".join(json.dumps(e) for e in events(20, topic))
-        for ending in ("", "\n"):
+        for ending, accepted, duplicates in (("", 20, 0), ("\n", 0, 20)):
             answer = self.post(body + ending, NDJSON)
-            self.assertEqual((answer.status, answer.json()["accepted"]), (202, 20), answer)
+            counts = answer.json()["accepted"], answer.json()["duplicates"]
+            self.assertEqual((answer.status, *counts), (202, accepted, duplicates), answer)
         self.assertEqual(ids(self.stored(topic)), [f"e-{n}" for n in range(20)])
 
     def test_carriage_returns_before_line_feeds_are_tolerated(self):

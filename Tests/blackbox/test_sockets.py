@@ -588,11 +588,11 @@ class ServerSentEventsTransport(SocketTest):
         name, data, position = source.next_dispatch()
         self.assertEqual((name, position, json.loads(data)["id"]), ("message", answer["first"], "x"))
 
-    def test_the_type_is_the_events_name_when_asked_for(self):
-        topic = self.topic()
-        source = self.open(self.service.sse(f"/v1/subscribe?topic={topic}&event=type"))
-        self.service.publish(event(type=topic))
-        self.assertEqual(source.next_dispatch()[0], topic)
+    def test_event_names_come_later_and_asking_for_them_is_refused(self):
+        for query in ("event=type", "event=", "event=message"):
+            with self.subTest(query):
+                answer = self.service.request("GET", f"/v1/subscribe?topic={self.topic()}&{query}")
+                self.assertIn("event-names-later", self.assertProblem(answer, 400)["type"])
 
     def test_last_event_id_wins_over_from(self):
         topic = self.topic()

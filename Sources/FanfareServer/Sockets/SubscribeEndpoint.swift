@@ -116,6 +116,11 @@ struct SubscribeEndpoint {
 
     /// What the URL asks for; nil when it names no topic (a WebSocket then subscribes by ops).
     private func wish(_ admitted: Router.Admitted, resumeFrom: String?) throws(Shard.SubscribeError) -> Wish? {
+        guard admitted.query.first("event") == nil else {
+            throw Shard.SubscribeError(
+                title: "event-names-later",
+                detail: "\"event\" is not supported yet: every event is a message, and its data names the type.")
+        }
         let topics = admitted.query.values("topic")
         if topics.isEmpty { return nil }
         let patterns = try shard.patterns(topics, for: admitted.principal)
