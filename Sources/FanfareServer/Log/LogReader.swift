@@ -110,7 +110,9 @@ import FanfareRing
 
     /// Reads the block that accounts for `wanted`: at the place the index gave, or further on when blocks already here begin
     /// there and end before it (the index is sparse, and batches may be larger than a block).
-    private func start(_ segment: Segment, _ indexed: UInt64, wanted: SequenceNumber, for waiter: Waiter, _ shard: Shard) {
+    private func start(
+        _ segment: Segment, _ indexed: UInt64, wanted: SequenceNumber, for waiter: Waiter, _ shard: Shard
+    ) {
         var offset = indexed
         while let known = blocks.first(where: {
             $0.segment == segment.number && $0.offset == offset && $0.last < wanted
