@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help deps build test demo run bench format lint clean
+.PHONY: help deps build test simulate demo run bench format lint clean
 
 BINARY := .build/release/fanfare
 VENV := .build-venv
@@ -70,6 +70,7 @@ test: deps $(VENV)/complete ## run every test and the linter
 	swift=0 blackbox=0 lint=0
 	log=$$(mktemp -d)
 	trap 'rm -rf "$$log"' EXIT
+	export SWIFT_DETERMINISTIC_HASHING=1
 	swift test -c release --skip-build --disable-xctest 2>&1 | tee "$$log/swift" || swift=1
 	python=$(VENV)/bin/python; [ -x "$$python" ] || python=python3
 	FANFARE="$${FANFARE:-$$PWD/$(BINARY)}" "$$python" Tests/blackbox/run.py 2>&1 | tee "$$log/blackbox" || blackbox=1
@@ -84,6 +85,13 @@ test: deps $(VENV)/complete ## run every test and the linter
 bench: build ## measure fan-out beside a C loop and nchan, and idle connections (needs a quiet machine)
 	@Benchmarks/fanout.sh
 	Benchmarks/idle.sh
+
+SEEDS ?= 1000
+FIRST ?= 1
+simulate: deps ## run the real shards on a simulated machine: SEEDS=N runs, from seed FIRST on
+	@swift build -c release --build-tests
+	SWIFT_DETERMINISTIC_HASHING=1 SEEDS=$(SEEDS) FIRST=$(FIRST) \
+	  swift test -c release --skip-build --disable-xctest --filter SimulationTests
 
 lint: ## check the formatting
 	@$(SWIFT_FILES) | xargs -0 swift format lint --strict --parallel

@@ -65,6 +65,9 @@ let package = Package(
         tests("FanfareLogTests", ["FanfareLog"]),
         tests("FanfareDeliveryTests", ["FanfareDelivery"]),
         tests("FanfareServerTests", ["FanfareServer"]),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["FanfareServer", "FanfareLog", "FanfareRing", "FanfareBase"],
+            path: "Tests/Simulation", swiftSettings: settings),
         tests(
             "FanfareLoadTests",
             ["FanfareLoad", "FanfareBase", "FanfareRing", "FanfareTLS", "FanfareWire", "FanfareDelivery"]),

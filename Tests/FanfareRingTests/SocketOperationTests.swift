@@ -178,6 +178,20 @@ import Testing
         close(theirs)
     }
 
+    @Test func aShutdownOfOurSideLeavesTheOtherOpen() throws {
+        let harness = try Harness()
+        let (ours, theirs) = Harness.pair()
+        harness.queue.append(Operation(.shutdown, descriptor: ours, token: harness.token(1), length: 1))
+        #expect(harness.turns(until: 1).contains { $0.purpose == 1 && $0.result == 0 })
+        #expect(Harness.read(theirs) == [])
+        harness.ask(.receive, 2, descriptor: ours)
+        harness.ask(.send, 3, descriptor: theirs, bytes: [7])
+        let answers = harness.turns(until: 2)
+        #expect(answers.contains { $0.purpose == 2 && $0.bytes == [7] && $0.more })
+        close(ours)
+        close(theirs)
+    }
+
     @Test func aShutdownComesAfterTheSendsQueuedBeforeIt() throws {
         let harness = try Harness()
         let (ours, theirs) = Harness.pair()

@@ -10,13 +10,13 @@ final class SubscriptionRegistry {
     /// What delivery decided, and the definitions made through the API.
     let journal: Journal
     /// Holds the data directory's lock.
-    private let storage: FileStorage
+    private let storage: any LogStorage
     private var numberMax: UInt32 = 0
     /// Answers that wait until the journal is synced through a count; in the order of the counts.
     private var waiting: [(through: UInt64, address: ReplyAddress, answer: Answer)] = []
 
     /// The registry of a service whose journal was opened.
-    init(journal: Journal, storage: FileStorage) {
+    init(journal: Journal, storage: any LogStorage) {
         self.journal = journal
         self.storage = storage
     }

@@ -90,7 +90,7 @@ final class EventPage {
     var json: [UInt8] = []
     /// How many.
     var count = 0
-    /// The one number asked for has been passed.
+    /// The one number asked for has been passed, or a gap follows that the next page tells.
     var isOver = false
 
     /// An empty page.
@@ -120,31 +120,27 @@ extension EventPage {
 }
 
 /// The pages under way on a shard.
-final class EventPages {
+struct EventPages {
     private var pages: [UInt32: EventPage] = [:]
     private var next: UInt32 = 0
 
     /// Begins to read `page`.
-    func start(_ page: EventPage, _ shard: Shard) {
+    mutating func start(_ page: EventPage, _ shard: Shard) {
         next &+= 1
         pages[next] = page
         proceed(next, shard)
     }
 
     /// A block a page waited for is there, or could not be read.
-    func blockArrived(_ number: UInt32, failed: Bool, _ shard: Shard) {
+    mutating func blockArrived(_ number: UInt32, failed: Bool, _ shard: Shard) {
         guard let page = pages[number] else { return }
         guard failed else { return proceed(number, shard) }
         pages[number] = nil
         shard.answer(page.reply, .problem(500, "log-unreadable", "The log could not be read there."))
     }
 
-    private func proceed(_ number: UInt32, _ shard: Shard) {
+    private mutating func proceed(_ number: UInt32, _ shard: Shard) {
         guard let page = pages[number] else { return }
-        guard shard.connections.lookup(slot: page.reply.slot, generation: page.reply.generation) != nil else {
-            pages[number] = nil
-            return
-        }
         while !page.isFull {
             let cursor = page.search?.cursor ?? page.cursor
             switch shard.reader.read(after: cursor, for: .page(number: number), shard) {
@@ -171,16 +167,26 @@ final class EventPages {
         if page.search != nil {
             page.search?.restart(at: next)
         } else {
-            if page.gap == nil, page.only == nil {
-                page.gap = StartPoint.Gap(after: shard.position(page.cursor), next: shard.position(next))
-            }
-            page.cursor = SequenceNumber(next.rawValue - 1)
+            tellGap(page, next: next, shard)
         }
+    }
+
+    /// Nothing comes before `next`. A page tells one gap, before its events: it ends where another one begins.
+    private static func tellGap(_ page: EventPage, next: SequenceNumber, _ shard: Shard) {
+        if page.only == nil {
+            guard page.count == 0 else { return page.isOver = true }
+            let after = page.gap?.after ?? shard.position(page.cursor)
+            page.gap = StartPoint.Gap(after: after, next: shard.position(next))
+        }
+        page.cursor = SequenceNumber(next.rawValue - 1)
     }
 
     private static func search(_ page: EventPage, _ block: LogBlock) {
         guard var search = page.search else { return }
-        search.walk(block) { page.wants($0) }
+        for index in block.firstIndex(above: search.cursor)..<block.count {
+            if case .event(let record) = block[index], page.wants(record) { search.note(record.sequence) }
+            search.passed(block[index].last)
+        }
         page.search = search
     }
 
@@ -193,19 +199,13 @@ final class EventPages {
                 if page.count > 0 { page.json.append(UInt8(ascii: ",")) }
                 unsafe page.json.append(contentsOf: record.canonical)
                 page.count += 1
-            case .lost(let range):
-                if page.gap == nil, page.only == nil, page.count == 0 {
-                    page.gap = StartPoint.Gap(
-                        after: shard.position(max(page.cursor, SequenceNumber(range.lowerBound.rawValue - 1))),
-                        next: shard.position(range.upperBound.next))
-                }
-                page.cursor = range.upperBound
+            case .lost(let range): tellGap(page, next: range.upperBound.next, shard)
             }
             if let only = page.only, page.cursor >= only { page.isOver = true }
         }
     }
 
-    private func finish(_ number: UInt32, _ page: EventPage, _ shard: Shard) {
+    private mutating func finish(_ number: UInt32, _ page: EventPage, _ shard: Shard) {
         pages[number] = nil
         if page.only != nil { return shard.answer(page.reply, Self.singleAnswer(page, shard)) }
         var json: [UInt8] = Array("{\"events\":[".utf8)

@@ -19,8 +19,7 @@ extension Shard {
         stopAccepting()
         connections.forEach { _, connection in
             guard connection.handler is SocketHandler else {
-                (connection.handler as? HTTPHandler)?.drain(on: connection, shard: self)
-                return
+                return connection.handler?.deadlinePassed(on: connection, shard: self) ?? ()
             }
             let delay = Int(Double(milliseconds) * 0.9 * random.unit())
             schedule(connection, at: time.monotonic.advanced(byMilliseconds: delay))

@@ -23,17 +23,30 @@ final class OpenData: Sendable {
         // Sendable because it is taken once, by the thread that then owns it.
         let writer: LogWriter
         let journal: Journal
-        let storage: FileStorage
+        let storage: any LogStorage
     }
 
     /// Opens the directory of `configuration`, making it when it is not there.
-    init(_ configuration: Configuration, _ now: WallTime) throws(Service.StartError) {
+    convenience init(_ configuration: Configuration, _ now: WallTime) throws(Service.StartError) {
+        let path = configuration.dataDirectory
+        let storage: FileStorage
+        do throws(LogError) { storage = try FileStorage(path: path) } catch { throw Self.failure(path, error) }
+        let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if descriptor < 0 { throw Service.StartError("\(path): errno \(errno)", exitCode: EX.io) }
+        let random = (0..<LogIdentity.keyMaterialBytes + 4).map { _ in UInt8.random(in: .min ... .max) }
+        try self.init(configuration, storage: storage, descriptor: descriptor, now, random: random)
+    }
+
+    /// Opens the log and the journal in `storage`, which is the configuration's directory; operations name it by
+    /// `descriptor`. A new log's keys are made of `random`.
+    init(
+        _ configuration: Configuration, storage: any LogStorage, descriptor: Int32, _ now: WallTime, random: [UInt8]
+    ) throws(Service.StartError) {
         path = configuration.dataDirectory
+        self.descriptor = descriptor
         do throws(LogError) {
-            let storage = try FileStorage(path: path)
             let recovered = try LogRecovery.open(
-                storage, configuration: configuration.logConfiguration, now: now,
-                random: (0..<LogIdentity.keyMaterialBytes + 4).map { _ in UInt8.random(in: .min ... .max) })
+                storage, configuration: configuration.logConfiguration, now: now, random: random)
             identity = recovered.identity
             catalog = recovered.catalog
             report = recovered.report
@@ -41,10 +54,12 @@ final class OpenData: Sendable {
             let writer = LogWriter(recovered, configuration: configuration.logConfiguration)
             parts = Mutex(Parts(writer: writer, journal: journal, storage: storage))
         } catch {
-            throw Service.StartError("\(path): \(error)", exitCode: error.exitCode)
+            throw Self.failure(path, error)
         }
-        descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        if descriptor < 0 { throw Service.StartError("\(path): errno \(errno)", exitCode: EX.io) }
+    }
+
+    private static func failure(_ path: String, _ error: LogError) -> Service.StartError {
+        Service.StartError("\(path): \(error)", exitCode: error.exitCode)
     }
 
     /// The owner's parts; once.

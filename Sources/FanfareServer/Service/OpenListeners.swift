@@ -34,6 +34,14 @@ package struct OpenListeners: Sendable {
         }
     }
 
+    /// Listeners of `configuration` that exist already: `descriptors[shard][listener]`. What a simulated machine has.
+    init(_ configuration: Configuration, descriptors: [[Int32]]) {
+        tickets = TLSTicketKeys()
+        sockets = descriptors.map { row in
+            zip(configuration.listeners, row).map { Opened(configuration: $0, descriptor: $1) }
+        }
+    }
+
     private mutating func open(_ listener: FanfareServer.Listener, _ shards: Int) throws(Service.StartError) {
         do throws(ListenerError) {
             switch listener.address.kind {

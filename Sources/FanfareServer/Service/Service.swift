@@ -75,7 +75,8 @@ package final class Service: Sendable {
         }
     }
 
-    private static func inboxes(_ count: Int) throws(StartError) -> [ThreadInbox] {
+    /// One inbox per shard.
+    static func inboxes(_ count: Int) throws(StartError) -> [ThreadInbox] {
         var inboxes: [ThreadInbox] = []
         for _ in 0..<count {
             do throws(EventDescriptor.CreationError) {

@@ -71,7 +71,7 @@ package final class ServiceContext: Sendable {
     /// Connections a shard's table has room for: each may hold all of them, since the kernel spreads them unevenly.
     var connectionsPerShard: Int { configuration.limits.connections }
     /// The log's identity as positions show it.
-    var logID: LogID { identity.log }
+    package var logID: LogID { identity.log }
     /// The secret of deduplication keys.
     var hashKey: HashKey { identity.deduplicationKey }
     /// The secret of webhook ids.
