@@ -98,13 +98,17 @@ package final class LogWriter {
     /// Gives `record` its number, time and position in a batch's memory; nothing is known to be on disk yet.
     ///
     /// `record` is a whole `EventRecord` whose sequence, time and position are ignored; it is copied.
-    package func append(_ record: EventRecord, durability: Durability, now: WallTime) -> AppendResult {
+    /// - Parameter isAdmitted: `refusal(forBytes:)` has let in all records of a request, this one among them: the backlog's
+    ///   limit is not asked again, so that nothing is taken by halves.
+    package func append(
+        _ record: EventRecord, durability: Durability, now: WallTime, isAdmitted: Bool = false
+    ) -> AppendResult {
         let bytes = unsafe LogBytes(record.bytes)
         invariant(
             bytes.count % 8 == 0 && bytes.count <= LogLimits.recordBytesMax, "a record is whole and within its limit")
         let key = record.deduplicationKey
         if let original = deduplication.find(key, since: horizon(now)) { return .duplicate(of: original) }
-        if let refusal = refusal(forBytes: bytes.count) { return .refused(refusal) }
+        if let refusal = refusal(forBytes: bytes.count), !(isAdmitted && refusal == .full) { return .refused(refusal) }
         let batch = batchWithRoom(for: bytes.count, now: now)
         let sequence = nextSequence
         batch.add(bytes, position: Position(log: identity.log, sequence: sequence), time: now, durability: durability)

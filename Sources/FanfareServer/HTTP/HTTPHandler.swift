@@ -21,6 +21,8 @@ final class HTTPHandler: ConnectionHandler {
     private var isLast = false
     /// The deadline counts from the first byte of a head: bytes that trickle in do not move it.
     private var isTimingHead = true
+    /// The same for a body, which may take its time once, not once a byte.
+    private var isTimingBody = false
 
     /// A handler of a new connection that takes bodies of `bodyBytesMax`.
     init(bodyBytesMax: Int) {
@@ -59,7 +61,8 @@ final class HTTPHandler: ConnectionHandler {
     /// - Returns: the handler that goes on, when the request made the connection something else.
     private func take(_ request: HTTPRequest, on connection: Connection, shard: Shard) -> (any ConnectionHandler)? {
         shard.metrics.requests.add(1)
-        if !request.keepAlive { isLast = true }
+        let keepAlive = request.keepAlive && shard.draining == nil
+        if !keepAlive { isLast = true }
         let router = Router(shard: shard, connection: connection)
         if !responses.isEmpty, request.path.equals("/v1/subscribe") {
             // The connection would change hands with answers still owed.
@@ -71,7 +74,7 @@ final class HTTPHandler: ConnectionHandler {
         }
         let ticket = responses.take(
             ResponseQueue.Framing(
-                keepAlive: request.keepAlive, minorVersion: request.minorVersion, isHead: request.method == .head,
+                keepAlive: keepAlive, minorVersion: request.minorVersion, isHead: request.method == .head,
                 crossOrigin: router.crossOriginHeaders(for: request)))
         switch router.route(request, ticket: ticket) {
         case .answer(let answer):
@@ -138,7 +141,9 @@ final class HTTPHandler: ConnectionHandler {
             milliseconds = Limits.headTimeoutMilliseconds
         } else {
             isTimingHead = false
-            milliseconds = decoder.isIdle ? Limits.idleTimeoutMilliseconds : Limits.bodyTimeoutMilliseconds
+            if !decoder.isIdle, isTimingBody { return }
+            isTimingBody = !decoder.isIdle
+            milliseconds = isTimingBody ? Limits.bodyTimeoutMilliseconds : Limits.idleTimeoutMilliseconds
         }
         shard.schedule(connection, at: shard.time.monotonic.advanced(byMilliseconds: milliseconds))
     }
@@ -159,6 +164,13 @@ final class HTTPHandler: ConnectionHandler {
             ticket,
             .problem(408, "request-timeout", "No complete request arrived in time; send it in one go."))
         flush(on: connection, shard: shard)
+    }
+
+    /// The service is ending: what is under way is answered, nothing further is taken.
+    func drain(on connection: Connection, shard: Shard) {
+        guard decoder.isIdle else { return }
+        isLast = true
+        if responses.isEmpty { shard.finish(connection) }
     }
 
     func closed(on connection: Connection, shard: Shard) {}

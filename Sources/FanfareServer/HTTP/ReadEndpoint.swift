@@ -120,27 +120,31 @@ extension EventPage {
 }
 
 /// The pages under way on a shard.
-struct EventPages {
+final class EventPages {
     private var pages: [UInt32: EventPage] = [:]
     private var next: UInt32 = 0
 
     /// Begins to read `page`.
-    mutating func start(_ page: EventPage, _ shard: Shard) {
+    func start(_ page: EventPage, _ shard: Shard) {
         next &+= 1
         pages[next] = page
         proceed(next, shard)
     }
 
     /// A block a page waited for is there, or could not be read.
-    mutating func blockArrived(_ number: UInt32, failed: Bool, _ shard: Shard) {
+    func blockArrived(_ number: UInt32, failed: Bool, _ shard: Shard) {
         guard let page = pages[number] else { return }
         guard failed else { return proceed(number, shard) }
         pages[number] = nil
         shard.answer(page.reply, .problem(500, "log-unreadable", "The log could not be read there."))
     }
 
-    private mutating func proceed(_ number: UInt32, _ shard: Shard) {
+    private func proceed(_ number: UInt32, _ shard: Shard) {
         guard let page = pages[number] else { return }
+        guard shard.connections.lookup(slot: page.reply.slot, generation: page.reply.generation) != nil else {
+            pages[number] = nil
+            return
+        }
         while !page.isFull {
             let cursor = page.search?.cursor ?? page.cursor
             switch shard.reader.read(after: cursor, for: .page(number: number), shard) {
@@ -183,10 +187,7 @@ struct EventPages {
 
     private static func search(_ page: EventPage, _ block: LogBlock) {
         guard var search = page.search else { return }
-        for index in block.firstIndex(above: search.cursor)..<block.count {
-            if case .event(let record) = block[index], page.wants(record) { search.note(record.sequence) }
-            search.passed(block[index].last)
-        }
+        search.walk(block) { page.wants($0) }
         page.search = search
     }
 
@@ -205,7 +206,7 @@ struct EventPages {
         }
     }
 
-    private mutating func finish(_ number: UInt32, _ page: EventPage, _ shard: Shard) {
+    private func finish(_ number: UInt32, _ page: EventPage, _ shard: Shard) {
         pages[number] = nil
         if page.only != nil { return shard.answer(page.reply, Self.singleAnswer(page, shard)) }
         var json: [UInt8] = Array("{\"events\":[".utf8)

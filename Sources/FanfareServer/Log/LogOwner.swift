@@ -37,7 +37,7 @@ final class LogOwner {
         request.records.forEach { record in
             guard refusal == nil else { return }
             let durability = unsafe rules.durability(of: record.topic)
-            switch writer.append(record, durability: durability, now: shard.time.wall) {
+            switch writer.append(record, durability: durability, now: shard.time.wall, isAdmitted: true) {
             case .appended(let sequence): request.note(appended: sequence)
             case .duplicate(let original): request.note(duplicateOf: original)
             case .refused(let why): refusal = why

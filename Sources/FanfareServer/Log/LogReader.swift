@@ -203,16 +203,14 @@ import FanfareRing
         for waiter in read.waiters { shard.blockArrived(for: waiter, failed: !isGone) }
     }
 
+    private func isRead(_ segment: SegmentNumber) -> Bool {
+        reads.values.contains { $0.segment.number == segment && !$0.isOpening }
+    }
+
     private func keep(_ file: OpenFile, _ shard: Shard) {
-        if files.count == Limits.logFilesOpenMax {
-            let oldest = files.removeFirst()
-            let isRead = reads.values.contains { $0.segment.number == oldest.segment && !$0.isOpening }
-            if isRead {
-                files.append(oldest)
-            } else {
-                shard.operations.append(
-                    Operation(.close, descriptor: oldest.descriptor, token: Token(.ignored)))
-            }
+        while files.count >= Limits.logFilesOpenMax, let index = files.firstIndex(where: { !isRead($0.segment) }) {
+            let oldest = files.remove(at: index)
+            shard.operations.append(Operation(.close, descriptor: oldest.descriptor, token: Token(.ignored)))
         }
         files.append(file)
     }

@@ -19,7 +19,8 @@ extension Shard {
         stopAccepting()
         connections.forEach { _, connection in
             guard connection.handler is SocketHandler else {
-                return connection.handler?.deadlinePassed(on: connection, shard: self) ?? ()
+                (connection.handler as? HTTPHandler)?.drain(on: connection, shard: self)
+                return
             }
             let delay = Int(Double(milliseconds) * 0.9 * random.unit())
             schedule(connection, at: time.monotonic.advanced(byMilliseconds: delay))

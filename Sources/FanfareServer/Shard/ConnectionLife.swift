@@ -232,7 +232,11 @@ extension Shard {
 
     /// One send for each connection that has something of its own to say.
     func flushOutputs() {
-        for connection in dirty {
+        // By index: a flush may append (the end of a TLS session says something itself).
+        var index = 0
+        while index < dirty.count {
+            let connection = dirty[index]
+            index += 1
             connection.isDirty = false
             flushOutput(connection)
         }
@@ -407,6 +411,10 @@ extension Shard {
         connection.deadline = MonotonicTime(nanoseconds: .max)
         switch connection.phase {
         case .open: connection.handler?.deadlinePassed(on: connection, shard: self)
+        case .finishing
+        where connection.lastActive.advanced(byMilliseconds: Limits.finishTimeoutMilliseconds) > time.monotonic:
+            // It still takes bytes: a slow reader gets its last answer.
+            schedule(connection, at: time.monotonic.advanced(byMilliseconds: Limits.finishTimeoutMilliseconds))
         case .finishing, .lingering: abort(connection)
         case .closing: break
         }

@@ -14,6 +14,8 @@ enum Limits {
     /// Log blocks a turn walks for subscribers that are catching up; live traffic goes on between turns.
     static let catchUpVisitsPerTurn = 64
 
+    /// Bytes for the addresses of one turn's connects. When they are used up a connect waits for the next turn.
+    static let addressBytes = 64 << 10
     /// Bytes the arena must have left for one more send: a full record and its overhead.
     static let arenaRoomPerVisit = 32 << 10
     /// Receive buffers of 16 KiB per shard. When all are in use receiving pauses until some are given back.
@@ -41,6 +43,8 @@ enum Limits {
     static let lingerTimeoutMilliseconds = 1_000
     /// Requests of one connection that may await their answer (pipelining). At the limit its input is not read.
     static let pipelinedRequestsMax = 128
+    /// Milliseconds until accepting is tried again after it was refused (no descriptors, no memory).
+    static let acceptRetryMilliseconds = 100
     /// Connections in the kernel's accept queue. Past it the kernel lets new ones retry.
     static let listenBacklog = 4_096
 

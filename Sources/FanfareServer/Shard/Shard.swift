@@ -20,6 +20,8 @@ package final class Shard {
         case webhook(slot: UInt32)
         /// A connection to an endpoint has taken too long to open.
         case endpoint(slot: UInt32, generation: UInt32)
+        /// Accepting is tried again.
+        case accept(listener: Int)
         /// The log's or the journal's own deadline.
         case log
         /// Whoever is still here while draining is cut off: `proceedWithDrain` looks.
@@ -45,6 +47,8 @@ package final class Shard {
     var timers: TimerWheel<TimerKey>
     /// Memory for the sends of one turn. Reset when their completions have been handled.
     let arena = ByteRegion(capacity: Limits.arenaBytes)
+    /// Addresses of this turn's connects; taken by the enter that submits them.
+    let addresses = ByteRegion(capacity: Limits.addressBytes)
     /// Paths of this turn's operations.
     let paths = PathPool()
     /// Connections with output to flush at the end of the turn.
@@ -85,7 +89,7 @@ package final class Shard {
     /// Definitions and journal; on shard 0 only.
     var registry: SubscriptionRegistry?
     /// Pages of the log being put together.
-    var pages = EventPages()
+    let pages = EventPages()
     /// The service is ending.
     var draining: Draining?
     /// The webhook subscriptions of this shard.
@@ -114,7 +118,14 @@ package final class Shard {
         metrics.turns.add(1)
         // The last enter has taken the operations that named them.
         paths.freeAll()
-        for index in 0..<completions.count { handle(completions[index]) }
+        addresses.reset()
+        // Sends first: where a subscriber stands must be settled before anything it said in the meantime changes it.
+        for index in 0..<completions.count where completions[index].token.purpose == Purpose.send.rawValue {
+            handle(completions[index])
+        }
+        for index in 0..<completions.count where completions[index].token.purpose != Purpose.send.rawValue {
+            handle(completions[index])
+        }
         arena.reset()
         fanout.beginTurn()
         logOwner?.announceCommitted(self)
@@ -169,7 +180,13 @@ package final class Shard {
         let listener = listeners[index]
         if completion.result >= 0 { accepted(descriptor: completion.result, by: listener) }
         if !completion.more { listener.accepting = false }
-        armAccept(index)
+        // Out of descriptors or memory: the kernel would refuse the next accept at once as well.
+        if completion.result < 0 {
+            let retry = time.monotonic.advanced(byMilliseconds: Limits.acceptRetryMilliseconds)
+            _ = timers.insert(deadline: retry, key: .accept(listener: index))
+        } else {
+            armAccept(index)
+        }
     }
 
     private func fireTimers() {
@@ -181,6 +198,7 @@ package final class Shard {
                 }
             case .webhook(let slot): webhooks.timerFired(slot: slot, self)
             case .endpoint(let slot, let generation): webhooks.openingTimedOut(slot, generation, self)
+            case .accept(let index): armAccept(index)
             case .log: logOwner?.timerFired(self)
             case .drain: break
             }

@@ -53,7 +53,9 @@ extension Shard {
     private func serve(_ connection: Connection, _ subscriber: Subscriber) {
         guard subscriber.isCatchingUp, connection.canSend else { return }
         guard connection.output.isEmpty else { return markDirty(connection) }
-        if subscriber.member.place.isBetweenFrames, subscriber.lastSearch == nil, isLive(subscriber) {
+        if subscriber.member.place.isBetweenFrames, subscriber.lastSearch == nil,
+            subscriber.notBefore.nanoseconds == 0, isLive(subscriber)
+        {
             subscriber.isCatchingUp = false
             return deliver(to: connection, subscriber)
         }
@@ -62,7 +64,8 @@ extension Shard {
         switch reader.read(after: subscriber.member.place.sequence, for: waiter, self) {
         case .waiting: break
         case .atHead:
-            subscriber.member.place = StreamPlace(after: max(subscriber.member.place.sequence, reader.head))
+            // The place is at the head that was seen; what has been committed since is announced or read.
+            subscriber.notBefore = WallTime(nanoseconds: 0)
             subscriber.isCatchingUp = false
             deliver(to: connection, subscriber)
         case .gap(let next): passGap(to: next, connection, subscriber)
@@ -97,10 +100,7 @@ extension Shard {
         case .gap(let next): search.restart(at: next)
         case .atHead: search.reachedHead()
         case .block(let block):
-            for index in block.firstIndex(above: search.cursor)..<block.count {
-                if case .event(let record) = block[index], subscriber.wants(record) { search.note(record.sequence) }
-                search.passed(block[index].last)
-            }
+            search.walk(block) { subscriber.wants($0) }
         }
         if let start = search.result {
             subscriber.member.place = StreamPlace(after: start)
@@ -122,6 +122,7 @@ extension Shard {
             switch block[index] {
             case .event(let record):
                 outcome = frames.offer(record, isWanted: subscriber.wants(record))
+                if record.time >= subscriber.notBefore { subscriber.notBefore = WallTime(nanoseconds: 0) }
             case .lost(let range): outcome = passLost(range, connection, subscriber)
             }
             index += 1

@@ -11,7 +11,10 @@ extension Shard {
     func flushFanout() -> Bool {
         var visits = 0
         while visits < Limits.fanoutVisitsPerTurn, arena.unusedCapacity >= Limits.arenaRoomPerVisit {
-            guard let slot = ready.popFirst() ?? fanout.nextVisit() else { return true }
+            // In turn, so that those who are served again and again starve nobody.
+            let next =
+                visits & 1 == 0 ? ready.popFirst() ?? fanout.nextVisit() : fanout.nextVisit() ?? ready.popFirst()
+            guard let slot = next else { return true }
             visits += 1
             if slot & WebhookDispatcher.memberBit != 0 {
                 webhooks.visited(member: slot, self)

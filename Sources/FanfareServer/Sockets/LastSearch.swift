@@ -29,6 +29,16 @@ struct LastSearch {
         widen()
     }
 
+    /// Looks through a block, until it has been walked or another window begins.
+    mutating func walk(_ block: LogBlock, wants: (EventRecord) -> Bool) {
+        for index in block.firstIndex(above: cursor)..<block.count {
+            if case .event(let record) = block[index], wants(record) { note(record.sequence) }
+            let last = block[index].last
+            passed(last)
+            if cursor != last || result != nil { return }
+        }
+    }
+
     /// A matching event.
     mutating func note(_ sequence: SequenceNumber) {
         guard sequence <= head else { return }

@@ -43,6 +43,8 @@ final class SocketHandler: ConnectionHandler {
     var principal: Principal?
     /// Whether a close frame or a last error has been sent.
     private(set) var isClosing = false
+    /// When the next WebSocket ping is due; set when the deadline is first.
+    private var pingAt = MonotonicTime(nanoseconds: 0)
     private var webSocket: WebSocketDecoder?
     private var lines: LineDecoder?
 
@@ -180,11 +182,11 @@ final class SocketHandler: ConnectionHandler {
         if connection.lastActive.advanced(byMilliseconds: Limits.deadAfterMilliseconds) <= now {
             return shard.abort(connection)
         }
-        guard let subscriber = connection.subscriber else { return reschedule(connection, nil, shard) }
-        if subscriber.pingAt <= now, transport.isWebSocket {
-            subscriber.pingAt = now.advanced(byMilliseconds: Limits.pingMilliseconds)
+        if transport.isWebSocket, pingAt <= now {
+            pingAt = now.advanced(byMilliseconds: Limits.pingMilliseconds)
             shard.sendControl(SocketMessage.pingFrame, on: connection)
         }
+        guard let subscriber = connection.subscriber else { return reschedule(connection, nil, shard) }
         if subscriber.heartbeatAt <= now {
             subscriber.heartbeatAt = now.advanced(byMilliseconds: Limits.heartbeatMilliseconds)
             heartbeat(subscriber, on: connection, shard: shard)
@@ -194,7 +196,8 @@ final class SocketHandler: ConnectionHandler {
 
     /// Tells a quiet subscriber how far it has come, so that it can resume from there.
     private func heartbeat(_ subscriber: Subscriber, on connection: Connection, shard: Shard) {
-        guard connection.sendBytes == 0 else { return }
+        let isSettled = connection.sendBytes == 0 && subscriber.member.place.isBetweenFrames
+        guard isSettled, subscriber.lastSearch == nil else { return }
         if !subscriber.isCatchingUp { shard.fanout.moveToHeadIfNothingPends(&subscriber.member) }
         let position = shard.position(subscriber.member.place.sequence)
         switch transport {
@@ -210,9 +213,12 @@ final class SocketHandler: ConnectionHandler {
     /// Sets the deadline to whatever is due next.
     func reschedule(_ connection: Connection, _ subscriber: Subscriber?, _ shard: Shard) {
         var deadline = connection.lastActive.advanced(byMilliseconds: Limits.deadAfterMilliseconds)
-        if let subscriber {
-            deadline = min(deadline, subscriber.heartbeatAt)
-            if transport.isWebSocket { deadline = min(deadline, subscriber.pingAt) }
+        if let subscriber { deadline = min(deadline, subscriber.heartbeatAt) }
+        if transport.isWebSocket {
+            if pingAt.nanoseconds == 0 {
+                pingAt = shard.time.monotonic.advanced(byMilliseconds: Limits.pingMilliseconds)
+            }
+            deadline = min(deadline, pingAt)
         }
         shard.schedule(connection, at: deadline)
     }

@@ -85,13 +85,14 @@ struct SocketProtocol {
     /// The connection's subscriber, made by its first subscription: only that one may say where it begins.
     private func subscriber(for object: JSONObject) throws(Shard.SubscribeError) -> Subscriber {
         let from = object["from"]
-        if let subscriber = connection.subscriber, !subscriber.subscriptions.isEmpty {
+        if let subscriber = connection.subscriber {
             guard from == nil else {
                 throw Shard.SubscribeError(
                     title: "from-not-allowed",
                     detail:
                         "Only the first subscription of a connection may have \"from\": a connection has one position.")
             }
+            shard.standAtHead(subscriber, connection)
             return subscriber
         }
         guard let start = StartPoint(from?.string ?? (from == nil ? "latest" : "")) else {
@@ -102,7 +103,6 @@ struct SocketProtocol {
             throw Shard.SubscribeError(title: "invalid-slow", detail: "\"slow\" must be catch_up, skip or close.")
         }
         let resolved = try shard.resolve(start)
-        if let former = connection.subscriber { shard.forget(former) }
         return shard.subscribe(connection, handler, start: resolved, slowPolicy: policy)
     }
 

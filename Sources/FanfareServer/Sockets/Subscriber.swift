@@ -43,15 +43,12 @@ final class Subscriber {
     var control: [UInt8] = []
     /// When the next heartbeat is due.
     var heartbeatAt: MonotonicTime
-    /// When the next WebSocket ping is due.
-    var pingAt: MonotonicTime
 
     /// A subscriber that stands after `sequence`.
     init(after sequence: SequenceNumber, wire: WireFormat, slowPolicy: SlowPolicy, now: MonotonicTime) {
         member = MemberCursor(after: sequence, wire: wire)
         self.slowPolicy = slowPolicy
         heartbeatAt = now.advanced(byMilliseconds: Limits.heartbeatMilliseconds)
-        pingAt = now.advanced(byMilliseconds: Limits.pingMilliseconds)
     }
 
     /// Whether it wants this event: the rule of those who read the log.

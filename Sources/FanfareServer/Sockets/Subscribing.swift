@@ -97,6 +97,18 @@ extension Shard {
         if wantsHistory { startCatchUp(connection, subscriber) }
     }
 
+    /// A subscriber without subscriptions has nothing to catch up with: the next one begins at the head.
+    func standAtHead(_ subscriber: Subscriber, _ connection: Connection) {
+        guard subscriber.subscriptions.isEmpty, subscriber.member.place.isBetweenFrames, connection.sendBytes == 0
+        else {
+            return
+        }
+        subscriber.isCatchingUp = false
+        subscriber.lastSearch = nil
+        subscriber.notBefore = WallTime(nanoseconds: 0)
+        subscriber.member.place = StreamPlace(after: max(subscriber.member.place.sequence, reader.head))
+    }
+
     /// Ends one subscription of a socket; false when it has none of that name.
     func remove(_ id: String, from subscriber: Subscriber) -> Bool {
         guard let index = subscriber.subscriptions.firstIndex(where: { $0.id == id }) else { return false }

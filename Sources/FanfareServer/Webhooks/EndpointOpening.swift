@@ -60,7 +60,7 @@ extension WebhookDispatcher {
             }
             let token = Token(purpose: Purpose.connect.rawValue, generation: place.generation, slot: place.slot)
             let target = SocketAddress(octets: address.bytes, port: key.port)
-            if let operation = target.connect(token: token, in: shard.arena) {
+            if let operation = target.connect(token: token, in: shard.addresses) {
                 return shard.operations.append(operation)
             }
             letGo(connection, shard)
