@@ -14,7 +14,7 @@ enum Limits {
     /// Log blocks a turn walks for subscribers that are catching up; live traffic goes on between turns.
     static let catchUpVisitsPerTurn = 64
 
-    /// Bytes for the addresses of one turn's connects. When they are used up a connect waits for the next turn.
+    /// Bytes for the addresses of one turn's connects. When they are used up a connect fails; its delivery is tried again.
     static let addressBytes = 64 << 10
     /// Bytes the arena must have left for one more send: a full record and its overhead.
     static let arenaRoomPerVisit = 32 << 10
