@@ -21,7 +21,7 @@ enum SendSource {
 ///
 /// Invariants:
 /// - at most one send is in flight; `blocked` and a send in flight exclude each other;
-/// - nothing is appended to `output` between queueing a send from it and that send's completion;
+/// - nothing is appended to `output` between queueing a send from it and the enter that submits it;
 /// - the slot is freed when `operationsInFlight` is 0 and the descriptor closed, not before.
 @safe final class Connection {
     /// How far the end has come.

@@ -11,10 +11,6 @@ enum Purpose: UInt8 {
     /// Slot and generation: the connection.
     case pollWritable = 4
     /// Slot and generation: the connection.
-    case shutdown = 5
-    /// Slot and generation: the connection.
-    case close = 6
-    /// Slot and generation: the connection.
     case connect = 7
     /// Slot: the log action's number.
     case log = 8
@@ -26,8 +22,6 @@ enum Purpose: UInt8 {
     case signal = 11
     /// Nobody waits for it.
     case ignored = 12
-    /// Slot: the journal action's number.
-    case journal = 13
 }
 
 extension Token {

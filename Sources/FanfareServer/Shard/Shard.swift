@@ -158,7 +158,7 @@ package final class Shard {
         case .log: logOwner?.completed(action: completion.token.slot, result: completion.result, self)
         case .read: reader.completed(completion, self)
         case .signal: signalled()
-        case .wake, .ignored, .shutdown, .close, .journal: break
+        case .wake, .ignored: break
         }
     }
 

@@ -14,13 +14,7 @@ struct Check: ParsableCommand {
     var development = false
 
     func run() throws {
-        let loaded: LoadedConfiguration
-        do throws(Diagnostics) {
-            loaded = try ConfigurationReader.read(config, development: development)
-        } catch {
-            Terminal.error(error.description)
-            throw ExitCode(error.exitCode)
-        }
+        let loaded = try LoadedConfiguration.read(config, development: development)
         let listeners = loaded.configuration.listeners
         Terminal.line(
             "valid: \(Plural.of(loaded.files.count, "file")), \(Plural.of(listeners.count, "listener")), "
