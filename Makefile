@@ -82,9 +82,10 @@ test: deps $(VENV)/complete ## run every test and the linter
 	echo "lint             $$(verdict $$lint)"
 	[ $$((swift + blackbox + lint)) -eq 0 ]
 
-bench: build ## measure fan-out beside a C loop and nchan, and idle connections (needs a quiet machine)
+bench: build ## measure fan-out, idle connections and webhooks beside others (needs a quiet machine)
 	@Benchmarks/fanout.sh
 	Benchmarks/idle.sh
+	Benchmarks/webhooks.sh
 
 SEEDS ?= 1000
 FIRST ?= 1
