@@ -166,6 +166,21 @@ private func note(_ event: HTTPResponseEvent, _ statusSeen: Int?, in seen: inout
         }
     }
 
+    @Test func theStatusOfAnAnswerIsNotThatOfTheNextRequest() {
+        var decoder = HTTPResponseDecoder(mode: .collect(bodyKeptBytesMax: 1024, bodyReadBytesMax: 65_536))
+        func gives(_ text: String) -> Bool {
+            bytes(text).withByteView { view in
+                var input = view
+                return decoder.decode(&input) != nil
+            }
+        }
+        for answer in ["Content-Length: 0\r\n\r\n", "Content-Length: 2\r\n\r\nok", "\r\n"] {
+            let isGiven = gives("HTTP/1.1 200 OK\r\n" + answer)
+            #expect(isGiven == (answer != "\r\n"))
+            #expect(decoder.statusSeen == (isGiven ? nil : 200), "only while an answer is under way")
+        }
+    }
+
     @Test func aConnectionThatClosesEarlyIsAFailureThatKnowsTheStatus() {
         let message = bytes("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no")
         #expect(decodeResponses([message], closes: true) == [.failure(.closedEarly, statusSeen: 200)])

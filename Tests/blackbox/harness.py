@@ -124,12 +124,16 @@ class Service:
         folder.mkdir(exist_ok=True)
         (folder / f"{name}.json").write_text(definition if isinstance(definition, str) else json.dumps(definition, indent=2))
 
-    def start(self):
+    def launch(self):
+        """Starts the process and does not wait for it."""
         command = [BINARY, "serve", "--config", self.config_path, *self.arguments]
         self.process = subprocess.Popen(
             command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             env=os.environ | self.environment)
         threading.Thread(target=self._collect, args=(self.process,), daemon=True).start()
+
+    def start(self):
+        self.launch()
         self._wait_until_ready()
         return self
 

@@ -5,7 +5,9 @@ import hashlib
 import hmac
 import http.server
 import json
+import socket
 import ssl
+import struct
 import threading
 import time
 
@@ -17,8 +19,12 @@ class Delivery:
 
     def __init__(self, path, headers, body, connection):
         self.path, self.body, self.connection = path, body, connection
+        # Whether its connection had brought others before.
+        self.is_reused = False
         self.headers = [(name.lower(), value) for name, value in headers]
         self.time = time.time()
+        # Status and time of the answer, once its status line has been given to the kernel.
+        self.answered = None
 
     def header(self, name):
         values = [value for key, value in self.headers if key == name]
@@ -47,7 +53,8 @@ class Delivery:
 class Receiver:
     """Serves on 127.0.0.1; `script[path]` lists the answers to come, 200 afterwards.
 
-    An answer is a status, or a dictionary: {"status": 302, "headers": {…}, "body": b"…", "delay": 1.5, "hang": True}.
+    An answer is a status, or a dictionary: {"status": 302, "headers": {…}, "body": b"…", "delay": 1.5}, {"hang": True},
+    {"reset": True} or {"raw": b"HTTP/1.1 2"}, which is sent as it is before the connection ends.
     """
 
     def __init__(self, tls=False, port=None):
@@ -67,6 +74,7 @@ class Receiver:
                 with receiver.changed:
                     receiver.connections += 1
                     self.number = receiver.connections
+                    self.is_used = False
 
             def do_POST(self):
                 receiver._answer(self)
@@ -98,17 +106,20 @@ class Receiver:
         return f"{scheme}://{host or usual}:{self.port}{path}"
 
     def _answer(self, handler):
-        body = handler.rfile.read(int(handler.headers.get("content-length") or 0))
+        length = int(handler.headers.get("content-length") or 0)
+        body = handler.rfile.read(length)
+        if len(body) < length:
+            return  # whoever sent it was killed in the middle
         with self.changed:
-            self.deliveries.append(Delivery(handler.path, handler.headers.items(), body, handler.number))
-            planned = self.script.get(handler.path)
-            answer = planned.pop(0) if planned else 200
+            delivery = Delivery(handler.path, handler.headers.items(), body, handler.number)
+            delivery.is_reused, handler.is_used = handler.is_used, True
+            self.deliveries.append(delivery)
+            answer = self.answer_to(delivery)
             self.changed.notify_all()
         answer = answer if isinstance(answer, dict) else {"status": answer}
-        if answer.get("hang"):
-            self.stopping.wait(30)
+        if answer.keys() & {"hang", "reset", "raw"}:
             handler.close_connection = True
-            return
+            return self._break(handler, delivery, answer)
         self.stopping.wait(answer.get("delay", 0))
         content = answer.get("body", b"")
         handler.send_response(answer.get("status", 200))
@@ -116,7 +127,25 @@ class Receiver:
             handler.send_header(name, value)
         handler.send_header("content-length", str(len(content)))
         handler.end_headers()
+        delivery.answered = (answer.get("status", 200), time.time())
         handler.wfile.write(content)
+
+    def answer_to(self, delivery):
+        """The answer to a delivery that has just been noted; one at a time."""
+        planned = self.script.get(delivery.path)
+        return planned.pop(0) if planned else 200
+
+    def _break(self, handler, delivery, answer):
+        """Ends the connection without an answer, or with a cut one."""
+        if answer.get("hang"):
+            self.stopping.wait(30)
+        elif answer.get("reset"):
+            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            handler.connection.close()
+        else:
+            handler.wfile.write(answer["raw"])
+            if b"\r\n" in answer["raw"]:
+                delivery.answered = (int(answer["raw"].split(b" ")[1]), time.time())
 
     def at(self, path):
         with self.changed:

@@ -245,6 +245,16 @@ class Retries(WebhookTest):
         self.assertTrue(0.9 < second.time - first.time < 5, second.time - first.time)
         self.assertEqual((first.webhook_id, second.attempt), (second.webhook_id, 2))
 
+    def test_a_good_answer_does_not_count_for_the_next_request_of_its_connection(self):
+        topic = self.topic()
+        path = f"/{uuid.uuid4().hex}"
+        self.receiver.script[path] = [200, {"hang": True}]
+        self.subscribe([topic], path, timeout="500ms", concurrency=1)
+        self.service.publish(event(id="first", type=topic), event(id="second", type=topic))
+        deliveries = self.receiver.wait(3, path)
+        self.assertEqual([(d.event()["id"], d.attempt) for d in deliveries], [("first", 1), ("second", 1), ("second", 2)])
+        self.assertEqual(deliveries[0].connection, deliveries[1].connection)
+
     def test_an_endpoint_that_is_not_there_yet_gets_it_when_it_is(self):
         topic = self.topic()
         later = Receiver()

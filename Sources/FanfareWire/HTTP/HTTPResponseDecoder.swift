@@ -39,9 +39,10 @@ package struct HTTPResponseDecoder: ~Copyable {
     /// The request in flight is HEAD: its response has no body, whatever it says. Set before the response arrives.
     package var answersHEAD = false
 
-    /// The status of the response at hand, from when its status line has been read until the next response begins: what
-    /// decides a webhook attempt even when the rest never comes.
-    package private(set) var statusSeen: Int?
+    /// The status of the response at hand, from when its status line has been read until it has been given out: what
+    /// decides a webhook attempt even when the rest never comes. Never that of an earlier response on the connection.
+    package var statusSeen: Int? { isIdle ? nil : status }
+    private var status: Int?
 
     /// A decoder for a new connection.
     package init(mode: Mode, headBytesMax: Int = WireLimits.headBytesMax, headersMax: Int = WireLimits.headersMax) {
@@ -146,7 +147,7 @@ package struct HTTPResponseDecoder: ~Copyable {
 
     private mutating func decodeHead(_ input: inout ByteView) throws(HTTPDecodeError) -> HTTPResponseEvent? {
         if kept.isEmpty {
-            statusSeen = nil
+            status = nil
             if let bytes = try scanner.headBytes(in: input) {
                 return try beginResponse(input.take(bytes), inPlace: true, &input)
             }
@@ -159,7 +160,7 @@ package struct HTTPResponseDecoder: ~Copyable {
         _ head: ByteView, inPlace: Bool, _ input: inout ByteView
     ) throws(HTTPDecodeError) -> HTTPResponseEvent? {
         if let end = head.firstIndex(of: ASCII.lineFeed) {
-            statusSeen = try HTTPResponseHead.statusLine(head.slice(0..<end - 1)).status
+            status = try HTTPResponseHead.statusLine(head.slice(0..<end - 1)).status
         }
         var (response, framing) = try HTTPResponseHead.parse(head, headersMax: headersMax)
         if response.status < 200, response.status != 101 {
@@ -176,7 +177,7 @@ package struct HTTPResponseDecoder: ~Copyable {
     private mutating func skipInterim() throws(HTTPDecodeError) {
         interimResponses += 1
         guard interimResponses <= WireLimits.interimResponsesMax else { throw .statusLine }
-        statusSeen = nil
+        status = nil
         kept.release()
     }
 
