@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help deps build test simulate demo run bench format lint clean
+.PHONY: help deps build test simulate crash demo run bench format lint clean
 
 BINARY := .build/release/fanfare
 VENV := .build-venv
@@ -93,6 +93,11 @@ simulate: deps ## run the real shards on a simulated machine: SEEDS=N runs, from
 	@swift build -c release --build-tests
 	SWIFT_DETERMINISTIC_HASHING=1 SEEDS=$(SEEDS) FIRST=$(FIRST) \
 	  swift test -c release --skip-build --disable-xctest --filter SimulationTests
+
+ROUNDS ?= 60
+SEED ?= 1
+crash: build ## kill the real binary under load and reconcile: ROUNDS=N rounds, from seed SEED on
+	@FANFARE="$${FANFARE:-$$PWD/$(BINARY)}" python3 Tests/crash/crash.py --rounds $(ROUNDS) --seed $(SEED)
 
 lint: ## check the formatting
 	@$(SWIFT_FILES) | xargs -0 swift format lint --strict --parallel
