@@ -56,6 +56,14 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
+        // Benchmarks
+        .executableTarget(
+            name: "logbench",
+            dependencies: [
+                "FanfareLog", "FanfareEvent", "FanfareRing", "FanfareBase",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/log", swiftSettings: settings),
         // Tests
         tests("FanfareBaseTests", ["FanfareBase", "CFanfareBase"]),
         tests("FanfareRingTests", ["FanfareRing", "FanfareBase"]),

@@ -35,6 +35,8 @@ struct ActiveSegment {
         let isNew = segment == nil
         let segment = self.segment ?? makeSegment(first: header.first)
         self.segment = segment
+        if header.kind == .lost { topics.note(unsafe LogBytes(UnsafeRawBufferPointer(start: nil, count: 0))) }
+        topics.endBatch(at: header.offset, numbers: header.last.rawValue + 1 - segment.first.rawValue)
         if let times {
             if events == 0 || times.lowerBound < oldest { oldest = times.lowerBound }
             newest = max(newest, times.upperBound)
@@ -52,9 +54,8 @@ struct ActiveSegment {
         return isNew
     }
 
-    mutating func noteTopic(of record: EventRecord, batchOffset: UInt64) {
-        topics.note(unsafe LogBytes(record.topic), batchOffset: batchOffset)
-    }
+    /// Notes the topic of a record in the batch that is taken next.
+    mutating func noteTopic(of record: EventRecord) { topics.note(unsafe LogBytes(record.topic)) }
 
     /// Roughly what the footer will take.
     var footerBytesEstimate: Int {

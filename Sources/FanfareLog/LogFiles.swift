@@ -19,6 +19,8 @@ package struct SegmentNumber: Comparable, Hashable, Sendable {
     }
     /// The name of its file until it is filled with zeros and synced.
     var preparationName: String { LogFileName.preparationPrefix + LogFileName.digits(rawValue) }
+    /// The name of its file when retention has taken it out of the row, until another segment uses it.
+    var spareName: String { LogFileName.sparePrefix + LogFileName.digits(rawValue) }
 }
 
 /// A file that the log or the journal has open: the server maps it to a descriptor.
@@ -41,6 +43,8 @@ enum LogFileName {
     static let segmentPrefix = "segment-"
     static let segmentSuffix = ".log"
     static let preparationPrefix = "prepared-"
+    /// A retired segment's file that the next segment will use.
+    static let sparePrefix = "spare-"
     static let journalPrefix = "journal-"
     static let newJournalPrefix = "new-journal-"
 

@@ -27,6 +27,9 @@ package enum LogLimits {
     package static let topicPostingsMax = 1 << 20
     /// Bytes of topic texts remembered for the segment being written; beyond it as at `topicPostingsMax`.
     package static let topicTextBytesMax = 16 << 20
+    /// Bytes between two stretches of a segment that are wanted, below which they are read as one: one read costs more than
+    /// reading so much in vain.
+    package static let runGapBytes = 32 << 10
     /// Segments one directory may hold; publishing is refused as with a full disk until retention makes room.
     package static let segmentsMax = 1 << 20
     /// Deduplication entries let go in one flush because they are older than the window: bounds the time of a turn.

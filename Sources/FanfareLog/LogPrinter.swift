@@ -44,8 +44,8 @@ package struct LogPrinter {
             } catch {
                 scanner = nil
                 guard case .damage(let damage) = error else { throw error.logError }
-                // Zeros are where the batches of a segment end.
-                if try !isEnd(damage) { return .damage(damage) }
+                // Beside a running service retention may have taken the file away, or used it again.
+                if try !isEnd(damage), try isRetained(damage.file) { return .damage(damage) }
             }
             guard let number = segments.popFirst() else { return nil }
             scanner = SegmentScanner(storage: storage, identity: identity, segment: number)
@@ -71,10 +71,22 @@ package struct LogPrinter {
     }
 
     private func isEnd(_ damage: LogDamage) throws(LogError) -> Bool {
-        guard damage.reason == .notABatch else { return damage.reason == .cutShort && damage.offset == 0 }
-        let bytes = try storage.bytes(of: damage.file, at: damage.offset, count: LogLimits.blockBytes)
-        return bytes.allSatisfy { $0 == 0 }
+        if damage.reason == .cutShort { return damage.offset == 0 }
+        guard let number = LogFileName.segment(damage.file) else { return false }
+        if let footer = try SealedSegments.footer(of: number, in: storage, identity: identity) {
+            return damage.offset >= footer.batchesEnd
+        }
+        guard try RecoveredTail.isUnwritten(damage, storage, identity) else { return false }
+        do throws(LogError) {
+            try RecoveredTail.checkUnproven(damage, storage, identity, number, from: 0)
+            return true
+        } catch {
+            guard case .damaged = error else { throw error }
+            return false
+        }
     }
+
+    private func isRetained(_ file: String) throws(LogError) -> Bool { try storage.list().contains(file) }
 
     /// Passes over sealed segments that end at or before the cursor.
     private mutating func skipOldSegments() throws(LogError) {

@@ -67,7 +67,9 @@ package struct LogRecovery {
     private mutating func open(random: [UInt8]) throws(LogError) -> RecoveredLog {
         let names = try storage.list()
         let identity = try identity(names, random: random)
-        for name in names where name.hasPrefix(LogFileName.preparationPrefix) { try storage.remove(name) }
+        // Half-made files, and spare ones: their names may not be durable, so they must not be written to.
+        let leftovers = [LogFileName.preparationPrefix, LogFileName.sparePrefix]
+        for name in names where leftovers.contains(where: { name.hasPrefix($0) }) { try storage.remove(name) }
         var numbers = names.compactMap(LogFileName.segment).sorted()
         try checkRow(numbers)
         if numbers.isEmpty {
@@ -186,11 +188,14 @@ extension LogIdentity {
 }
 
 extension SegmentHeader {
-    static func check(in storage: any LogStorage, identity: LogIdentity, segment: SegmentNumber) throws(LogError) {
+    @discardableResult
+    static func check(in storage: any LogStorage, identity: LogIdentity, segment: SegmentNumber) throws(LogError)
+        -> Bool
+    {
         let block = LogMemory(capacity: LogLimits.blockBytes)
         let count = try unsafe storage.read(segment.fileName, at: 0, into: block.target(0..<LogLimits.blockBytes))
         do throws(LogDamage.Reason) {
-            try check(block.bytes(0..<count), identity: identity, segment: segment)
+            return try check(block.bytes(0..<count), identity: identity, segment: segment)
         } catch {
             throw .damaged(LogDamage(file: segment.fileName, offset: 0, reason: error))
         }

@@ -3,17 +3,22 @@ import FanfareBase
 extension LogWriter {
     /// True when a batch of `bytes` can be written to the active segment now; otherwise works towards it.
     func makeRoom(for bytes: Int, _ time: TurnTime) -> Bool {
-        if active.fits(bytes) { return true }
+        if active.fits(bytes), !mustSwitch || stopping != .no { return true }
         if active.syncedBytes < active.writtenBytes {
             syncBeforeSwitch()
             return false
         }
         guard intervalSync == nil, sealing == nil else { return false }
+        guard segments.count < LogLimits.segmentsMax else {
+            exhaust(time)
+            return false
+        }
         guard preparation.isReady else {
             if preparation.failureCode != nil { exhaust(time) }
             return false
         }
         switchSegment()
+        mustSwitch = false
         return true
     }
 
@@ -43,7 +48,7 @@ extension LogWriter {
         continueSeal()
         active = ActiveSegment(
             number: preparation.number, fileBytes: UInt64(preparation.fileBytes), reusing: active.topics)
-        preparation.advance(identity: identity)
+        preparation.advance()
     }
 
     private func continueSeal() {
@@ -88,10 +93,14 @@ extension LogWriter {
         guard preparation.step == .idle || preparation.failureCode != nil else { return }
         // A log that is hardly used needs no second file, and a start is not slowed by filling one.
         let begun = configuration.segmentBytesEffective / LogLimits.preparationShare
-        guard active.writtenBytes >= begun || space != .available || !waiting.isEmpty else { return }
+        let isNeeded = mustSwitch || space != .available || waiting.first.map { !active.fits($0.paddedBytes) } ?? false
+        guard isNeeded || active.writtenBytes >= begun else { return }
         if let retry = preparationRetry, time.monotonic < retry { return }
         preparationRetry = nil
-        actions.add(.preparation, preparation.start(fileBytes: configuration.segmentBytesEffective))
+        actions.add(
+            .preparation,
+            preparation.start(fileBytes: configuration.segmentBytesEffective, reusing: spare))
+        spare = nil
     }
 
     private var canStopInPlace: Bool {
@@ -108,51 +117,5 @@ extension LogWriter {
         guard isShortage(code) else { return fail("prepare", preparation.number.fileName, code) }
         preparationRetry = time.monotonic.advanced(byNanoseconds: LogLimits.spaceRetryNanoseconds)
         if space == .probing, writing == nil { exhaust(time) }
-    }
-
-    // MARK: Retention
-
-    /// Gives up the oldest segment when it is too old or all are too large: out of the catalog first, then off the disk,
-    /// the directory synced before the next one goes, so that a crash never leaves a hole in the row.
-    func startRetention(_ time: TurnTime) {
-        switch retention {
-        case .unlinking, .syncingDirectory: return
-        case .waiting(let retry): if time.monotonic < retry { return }
-        case .stuck(let name, let retry): return time.monotonic < retry ? () : remove(name)
-        case .idle: break
-        }
-        retention = .idle
-        guard stopping == .no, segments.count > 1, segments[0] !== sealing?.segment else { return }
-        guard isExpired(segments[0], time.wall) else {
-            retention = .waiting(retry: time.monotonic.advanced(byNanoseconds: LogLimits.retentionCheckNanoseconds))
-            return
-        }
-        segments.removeFirst()
-        remove(catalog.removeFirst().fileName)
-    }
-
-    private func remove(_ name: String) {
-        retention = .unlinking(name: name)
-        actions.add(.retention, .unlink(name: name))
-    }
-
-    private func isExpired(_ segment: Segment, _ now: WallTime) -> Bool {
-        let bytes = segments.reduce(UInt64(0)) { $0 + $1.fileBytes }
-        if bytes > configuration.retentionBytes { return true }
-        return segment.newestTime.seconds &+ configuration.retentionAgeSeconds < now.seconds
-    }
-
-    func retentionCompleted(_ result: Int32, _ time: TurnTime) {
-        switch retention {
-        case .unlinking where result >= 0 || result == -noSuchFile:
-            retention = .syncingDirectory
-            actions.add(.retention, .syncDirectory)
-        case .unlinking(let name):
-            // Younger ones must not go before it.
-            let retry = time.monotonic.advanced(byNanoseconds: LogLimits.retentionCheckNanoseconds)
-            retention = .stuck(name: name, retry: retry)
-        case .syncingDirectory where result >= 0: retention = .idle
-        default: fail("sync", "the data directory", -result)
-        }
     }
 }

@@ -49,14 +49,16 @@ enum Stopping: Equatable {
 }
 
 /// What retention is doing.
-enum Retention: Equatable {
+enum Retention {
     case idle
-    case unlinking(name: String)
-    case syncingDirectory
+    case unlinking(Segment)
+    /// Its file becomes the spare one.
+    case keeping(Segment)
+    case syncingDirectory(keeping: SegmentNumber?)
     /// Looks again at this time.
     case waiting(retry: MonotonicTime)
-    /// This file cannot be removed; it is tried again at this time.
-    case stuck(name: String, retry: MonotonicTime)
+    /// This one's file cannot be removed; it is tried again at this time.
+    case stuck(Segment, retry: MonotonicTime)
 }
 
 /// The errnos that mean "not now": disk, quota, descriptors or memory are used up.

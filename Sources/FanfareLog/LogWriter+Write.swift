@@ -24,7 +24,12 @@ extension LogWriter {
     func startWrite(_ time: TurnTime) {
         guard writing == nil, activeIsOpen, !switchSync, space == .available else { return }
         if waiting.isEmpty { closeOpenBatch() }
-        guard let batch = waiting.first else { return startStopMark(time) }
+        guard let batch = waiting.first else {
+            if mustSwitch, stopping == .no, makeRoom(for: LogLimits.blockBytes, time) {
+                beginMarker(flags: 0, isProbe: false, time)
+            }
+            return startStopMark(time)
+        }
         guard makeRoom(for: batch.paddedBytes, time) else { return }
         waiting.removeFirst()
         waitingBytes -= batch.length
@@ -121,7 +126,7 @@ extension LogWriter {
         let header = write.header
         if let batch = write.batch {
             for offset in batch.offsets {
-                active.noteTopic(of: batch.record(at: Int(offset)), batchOffset: header.offset)
+                active.noteTopic(of: batch.record(at: Int(offset)))
             }
         }
         let isNew = active.take(header, times: write.batch?.times)

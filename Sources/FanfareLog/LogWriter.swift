@@ -39,6 +39,10 @@ package final class LogWriter {
     var switchSync = false
     var sealing: Sealing?
     var retention = Retention.idle
+    /// A segment that retention has taken out of the row and whose file is kept for the next one.
+    var spare: SegmentNumber?
+    /// The segment being written holds only what is too old: the next one takes over though it is not full.
+    var mustSwitch = false
     var segments: [Segment]
     var durableCeiling: SequenceNumber
 
@@ -181,7 +185,7 @@ package final class LogWriter {
         consider(preparationRetry)
         switch retention {
         case .waiting(let retry), .stuck(_, let retry): consider(retry)
-        case .idle, .unlinking, .syncingDirectory: break
+        case .idle, .unlinking, .keeping, .syncingDirectory: break
         }
         return deadline
     }

@@ -43,7 +43,7 @@ struct RecoveredTail {
     private func checkOrder(_ header: BatchHeader, before: SegmentEnd?) throws(LogScanError) {
         guard active.segment == nil, before != nil, header.first != last.next else { return }
         let reason = LogDamage.Reason.outOfOrder(expected: last.rawValue + 1, found: header.first.rawValue)
-        // The first batch of a segment is never a leftover: segments' files are not used twice.
+        // The first batch of a segment is never a leftover: in a file that was used before it names another segment.
         throw .storage(.damaged(LogDamage(file: active.number.fileName, offset: header.offset, reason: reason)))
     }
 
@@ -53,7 +53,7 @@ struct RecoveredTail {
         for record in batch.records {
             let time = record.time
             times = times.map { min($0.lowerBound, time)...max($0.upperBound, time) } ?? time...time
-            active.noteTopic(of: record, batchOffset: header.offset)
+            active.noteTopic(of: record)
             deduplication.insert(.init(key: record.deduplicationKey, sequence: record.sequence, time: time))
         }
         _ = active.take(header, times: times)
@@ -69,14 +69,27 @@ struct RecoveredTail {
         if case .unknownVersion = damage.reason { throw .damaged(damage) }
         if damage.offset < provenBytes { throw .damaged(damage) }
         try Self.checkUnproven(damage, storage, identity, active.number, from: generation)
+        if try !Self.isUnwritten(damage, storage, identity) { cut = damage }
+    }
+
+    /// Whether nothing of this segment lies at `damage`: zeros, or what the file's use before left there.
+    static func isUnwritten(_ damage: LogDamage, _ storage: any LogStorage, _ identity: LogIdentity) throws(LogError)
+        -> Bool
+    {
+        guard let number = LogFileName.segment(damage.file) else { return false }
         let block = LogMemory(capacity: LogLimits.blockBytes)
         let count = try unsafe storage.read(
-            active.number.fileName, at: damage.offset, into: block.target(0..<LogLimits.blockBytes))
-        if !block.bytes(0..<count).isZero { cut = damage }
+            damage.file, at: damage.offset, into: block.target(0..<LogLimits.blockBytes))
+        if block.bytes(0..<count).isZero { return true }
+        switch damage.reason {
+        // A header of this segment was written there, or what should have been committed is gone.
+        case .bodyChecksum, .impossibleRecord, .outOfOrder, .oldGeneration, .cutShort, .unknownVersion: return false
+        default: return try SegmentHeader.check(in: storage, identity: identity, segment: number)
+        }
     }
 
     /// Throws `damage` when a batch behind it was written after everything up to there had been synced.
-    private static func checkUnproven(
+    static func checkUnproven(
         _ damage: LogDamage, _ storage: any LogStorage, _ identity: LogIdentity, _ number: SegmentNumber,
         from generation: UInt32
     ) throws(LogError) {

@@ -12,7 +12,8 @@ import FanfareBase
 ///     40  UInt64  end of the batches            UInt64 offset, UInt32 bytes, UInt32 checksum (topics: its own, inside)
 struct SegmentFooter: Equatable {
     static let magic: UInt64 = 0x3130_444E_4546_4E46
-    static let version: UInt16 = 1
+    /// 2 since topics tell where batches end; an older footer is made again from the batches.
+    static let version: UInt16 = 2
     static let usedBytes = 136
 
     struct Section: Equatable {

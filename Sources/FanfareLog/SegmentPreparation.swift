@@ -1,6 +1,7 @@
 import FanfareBase
 
-/// Makes the next segment's file ready before the current one is full: made, filled with zeros, synced, named.
+/// Makes the next segment's file ready before the current one is full: made, filled with zeros, synced, named. A spare
+/// file, which retention has taken from the log, only gets a new header: its blocks are there already.
 ///
 /// Order: the name is given only when the contents are durable, and the file is used only when the name is.
 struct SegmentPreparation {
@@ -23,26 +24,33 @@ struct SegmentPreparation {
     private(set) var step = Step.idle
     private(set) var number: SegmentNumber
     private(set) var fileBytes = 0
+    /// The file's name until it has its own.
+    private var source = ""
+    private var fillEnd = 0
     private let zeros: LogMemory
     private let header: LogMemory
+    private let identity: LogIdentity
 
     init(next: SegmentNumber, identity: LogIdentity) {
         number = next
+        self.identity = identity
         zeros = LogMemory(capacity: LogLimits.fillBytes)
         zeros.zero(0..<LogLimits.fillBytes)
         header = LogMemory(capacity: LogLimits.blockBytes)
-        SegmentHeader.write(to: header, identity: identity, segment: next)
     }
 
     var file: LogFileID { LogFileID(number) }
     var isReady: Bool { step == .ready }
     var failureCode: Int32? { if case .failed(let code) = step { code } else { nil } }
 
-    /// Begins; gives the first action.
-    mutating func start(fileBytes: Int) -> LogAction.Kind {
+    /// Begins, with the spare file when there is one of `fileBytes`; gives the first action.
+    mutating func start(fileBytes: Int, reusing spare: SegmentNumber?) -> LogAction.Kind {
         self.fileBytes = fileBytes
+        fillEnd = spare != nil ? LogLimits.blockBytes : fileBytes
+        source = spare?.spareName ?? number.preparationName
+        SegmentHeader.write(to: header, identity: identity, segment: number, isReused: spare != nil)
         step = .opening
-        return .open(file, name: number.preparationName, create: true)
+        return .open(file, name: source, create: spare == nil)
     }
 
     /// Takes up a file that an earlier run prepared.
@@ -53,9 +61,8 @@ struct SegmentPreparation {
     }
 
     /// After it was used: the same for the segment after it.
-    mutating func advance(identity: LogIdentity) {
+    mutating func advance() {
         number = number.next
-        SegmentHeader.write(to: header, identity: identity, segment: number)
         step = .idle
     }
 
@@ -66,10 +73,10 @@ struct SegmentPreparation {
         case .opening:
             return fill(from: 0)
         case .filling(let done):
-            return done + Int(result) < fileBytes ? fill(from: done + Int(result)) : sync()
+            return done + Int(result) < fillEnd ? fill(from: done + Int(result)) : sync()
         case .syncing:
             step = .renaming
-            return .rename(from: number.preparationName, to: number.fileName)
+            return .rename(from: source, to: number.fileName)
         case .renaming:
             step = .syncingDirectory
             return .syncDirectory
@@ -78,7 +85,7 @@ struct SegmentPreparation {
             return nil
         case .closing(let code):
             step = .removing(code: code)
-            return .unlink(name: number.preparationName)
+            return .unlink(name: source)
         case .removing(let code):
             step = .failed(code: code)
             return nil
@@ -96,7 +103,7 @@ struct SegmentPreparation {
                 offset: UInt64(done), sync: false)
         }
         return unsafe .write(
-            file, address: UnsafeRawPointer(zeros.pointer), count: min(LogLimits.fillBytes, fileBytes - done),
+            file, address: UnsafeRawPointer(zeros.pointer), count: min(LogLimits.fillBytes, fillEnd - done),
             offset: UInt64(done), sync: false)
     }
 
@@ -113,7 +120,7 @@ struct SegmentPreparation {
             return .close(file)
         case .closing(let first):
             step = .removing(code: first)
-            return .unlink(name: number.preparationName)
+            return .unlink(name: source)
         case .removing(let first): step = .failed(code: first)
         default: step = .failed(code: code)
         }

@@ -1,6 +1,8 @@
 import FanfareBase
 
-/// Which batches of the segment being written hold which topics.
+/// Which batches of the segment being written hold which topics, and which numbers each batch ends with.
+///
+/// Lost ranges are noted under the empty topic, which no event has: readers must not skip them, they are gaps to be told.
 ///
 /// Invariant: a topic's batches are in order and named once each. At a limit it becomes `isComplete == false` for the
 /// rest of the segment, and the segment is sealed without a topic index. Keeps its memory between segments.
@@ -8,47 +10,63 @@ struct TopicIndexBuilder {
     private var slots = [UInt32](repeating: 0, count: 256)
     private var text: [UInt8] = []
     private var topics: [Topic] = []
-    private var postings: [(topic: UInt32, block: UInt32)] = []
+    private var postings: [(topic: UInt32, batch: UInt32)] = []
+    /// Per batch: the block it begins at, and how many numbers the segment accounts for up to its end.
+    private var batches: [(block: UInt32, numbers: UInt32)] = []
     private(set) var isComplete = true
 
     private struct Topic {
         var start: UInt32
         var bytes: UInt16
         var hash: Int
-        var lastBlock: UInt32
+        var lastBatch: UInt32
         var batches: UInt32
     }
 
     /// Bytes of the section as it stands.
-    var encodedBytes: Int { isComplete ? 8 + text.count + topics.count * 12 + postings.count * 4 : 0 }
+    var encodedBytes: Int {
+        isComplete ? 8 + batches.count * 8 + text.count + topics.count * 12 + postings.count * 4 : 0
+    }
 
     mutating func reset() {
         for index in slots.indices { slots[index] = 0 }
         text.removeAll(keepingCapacity: true)
         topics.removeAll(keepingCapacity: true)
         postings.removeAll(keepingCapacity: true)
+        batches.removeAll(keepingCapacity: true)
         isComplete = true
     }
 
-    /// Notes that the batch at `offset` holds an event of `topic`.
-    mutating func note(_ topic: LogBytes, batchOffset offset: UInt64) {
+    /// Notes that the batch which `endBatch` tells of next holds an event of `topic`.
+    mutating func note(_ topic: LogBytes) {
         guard isComplete else { return }
-        let block = UInt32(offset / UInt64(LogLimits.blockBytes))
+        let batch = UInt32(batches.count)
         let index = indexOf(topic)
-        guard topics[index].lastBlock != block else { return }
-        topics[index].lastBlock = block
+        guard topics[index].lastBatch != batch else { return }
+        topics[index].lastBatch = batch
         topics[index].batches += 1
-        postings.append((UInt32(index), block))
+        postings.append((UInt32(index), batch))
         isComplete = postings.count < LogLimits.topicPostingsMax && text.count < LogLimits.topicTextBytesMax
     }
 
-    /// Writes the section: count, 0, then for each topic its text's length, its batches' count, the text (padded to 4)
-    /// and the batches' block numbers.
+    /// A batch that begins at `offset` is complete; `numbers` are accounted for from the segment's first to its last.
+    mutating func endBatch(at offset: UInt64, numbers: UInt64) {
+        guard isComplete, let numbers = UInt32(exactly: numbers) else { return isComplete = false }
+        batches.append((UInt32(offset / UInt64(LogLimits.blockBytes)), numbers))
+    }
+
+    /// Writes the section: how many topics and batches; for each batch its block and the numbers up to its end; for each
+    /// topic its text's length, its batches' count, the text (padded to 4) and the batches' indices.
     func write(to memory: LogMemory, at start: Int) {
         var places = [Int](repeating: 0, count: topics.count)
         memory.store(UInt32(topics.count), at: start)
-        memory.store(UInt32(0), at: start + 4)
+        memory.store(UInt32(batches.count), at: start + 4)
         var offset = start + 8
+        for batch in batches {
+            memory.store(batch.block, at: offset)
+            memory.store(batch.numbers, at: offset + 4)
+            offset += 8
+        }
         for (index, topic) in topics.enumerated() {
             memory.store(UInt32(topic.bytes), at: offset)
             memory.store(topic.batches, at: offset + 4)
@@ -63,14 +81,14 @@ struct TopicIndexBuilder {
             offset += 4 * Int(topic.batches)
         }
         for posting in postings {
-            memory.store(posting.block, at: places[Int(posting.topic)])
+            memory.store(posting.batch, at: places[Int(posting.topic)])
             places[Int(posting.topic)] += 4
         }
     }
 
     /// The exact bytes `write` takes.
     var sectionBytes: Int {
-        topics.reduce(8) { $0 + 8 + (Int($1.bytes) + 3) / 4 * 4 + 4 * Int($1.batches) }
+        topics.reduce(8 + batches.count * 8) { $0 + 8 + (Int($1.bytes) + 3) / 4 * 4 + 4 * Int($1.batches) }
     }
 
     private mutating func indexOf(_ topic: LogBytes) -> Int {
@@ -87,7 +105,7 @@ struct TopicIndexBuilder {
         let start = UInt32(text.count)
         unsafe text.append(contentsOf: topic.base)
         topics.append(
-            Topic(start: start, bytes: UInt16(topic.count), hash: hash, lastBlock: .max, batches: 0))
+            Topic(start: start, bytes: UInt16(topic.count), hash: hash, lastBatch: .max, batches: 0))
         slots[slot] = UInt32(topics.count)
         return topics.count - 1
     }

@@ -145,36 +145,4 @@ import Testing
         log.turn()
         #expect(log.writer.syncedThrough == SequenceNumber(2))
     }
-
-    @Test func aSealedSegmentTellsWhichBatchesHoldATopic() throws {
-        let log = try LogHarness()
-        for index in 0..<40 { log.publish("event \(index)", topic: "t.\(index % 2)", dataBytes: 5000) }
-        let segment = try #require(log.writer.catalog.all.first)
-        let place = try #require(segment.topicIndex)
-        let bytes = try log.storage.copy(segment.fileName, at: place.offset, count: place.bytes)
-        let offsets = try unsafe bytes.withUnsafeBytes { section in
-            let index = try unsafe SegmentIndex(section: section, of: segment, identity: log.writer.identity)
-            return unsafe index.offsets { topic in unsafe topic.elementsEqual(Array("t.1".utf8)) }
-        }
-        var found: [String] = []
-        for offset in offsets {
-            let block = try log.storage.copy(segment.fileName, at: offset, count: 8192)
-            try unsafe block.withUnsafeBytes { bytes in
-                var reader = unsafe BatchReader(
-                    identity: log.writer.identity, segment: segment.number, offset: offset, bytes: bytes)
-                for record in try #require(try reader.next()).records { found.append(TestRecord.id(of: record)) }
-            }
-        }
-        #expect(found.count > 1)
-        #expect(found == found.indices.map { "event \($0 * 2 + 1)" })
-        for index in bytes.indices {
-            var damaged = bytes
-            damaged[index] ^= 1
-            #expect(throws: LogDamage.self) {
-                try unsafe damaged.withUnsafeBytes { section in
-                    _ = try unsafe SegmentIndex(section: section, of: segment, identity: log.writer.identity)
-                }
-            }
-        }
-    }
 }

@@ -24,6 +24,7 @@ struct MetricsPage {
         counter("events_duplicate_total", "Events that were in the log already.", \.eventsDuplicate, &page)
         counter("events_announced_total", "Events told to a shard's members.", \.eventsAnnounced, &page, perShard: true)
         counter("catch_up_reads_total", "Blocks of the log read for those who lag.", \.catchUpReads, &page)
+        counter("catch_up_read_bytes_total", "Bytes of the log read for those who lag.", \.catchUpReadBytes, &page)
         counter("catch_up_bytes_total", "Bytes sent to sockets from the log.", \.catchUpBytes, &page)
         counter("sockets_opened_total", "Sockets that have subscribed.", \.socketsOpened, &page)
         counter("sockets_closed_total", "Subscribed sockets that have ended.", \.socketsClosed, &page)

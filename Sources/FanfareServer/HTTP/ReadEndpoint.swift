@@ -75,7 +75,11 @@ final class EventPage {
     /// Events at most.
     let limit: Int
     /// What is wanted.
-    var patterns: [TopicPattern] = []
+    var patterns: [TopicPattern] = [] {
+        didSet { selection = TopicSelection(patterns) }
+    }
+    /// The same, for reading the log; nil when all of it is to be read.
+    private(set) var selection: TopicSelection?
     /// Only this number is wanted, as the whole answer.
     var only: SequenceNumber?
     /// Events accepted earlier are passed over.
@@ -147,11 +151,11 @@ final class EventPages {
         }
         while !page.isFull {
             let cursor = page.search?.cursor ?? page.cursor
-            switch shard.reader.read(after: cursor, for: .page(number: number), shard) {
+            let answer = shard.reader.read(
+                after: cursor, selecting: page.selection, for: .page(number: number), shard)
+            switch answer {
             case .waiting: return
-            case .damaged:
-                pages[number] = nil
-                return shard.answer(page.reply, .problem(500, "log-unreadable", "The log is damaged there."))
+            case .nothing(let sequence): if page.search?.passed(sequence) == nil { page.cursor = sequence }
             case .gap(let next): Self.passGap(page, next, shard)
             case .atHead:
                 guard page.search != nil else { return finish(number, page, shard) }

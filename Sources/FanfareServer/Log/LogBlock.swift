@@ -21,7 +21,11 @@ import FanfareLog
     }
 
     /// Where it was read.
-    let segment: SegmentNumber
+    let segment: Segment
+    /// The stretch it belongs to ends here.
+    let readEnd: UInt64
+    /// What follows it has been asked for.
+    var isFollowed = false
     /// Where in the segment it begins.
     let offset: UInt64
     /// Where in the segment the batch after its last one begins.
@@ -33,13 +37,12 @@ import FanfareLog
     private let memory: ByteRegion
     private let entries: [Entry]
 
-    /// Takes the batches out of `memory`, which was read at `offset` of `segment`.
+    /// Takes the batches out of what was read.
     ///
     /// - Returns: nil when not one whole batch lies in it; `bytesNeeded` of the first is then in `needed`.
-    init?(
-        memory: ByteRegion, identity: LogIdentity, segment: SegmentNumber, offset: UInt64, needed: inout Int
-    ) throws(LogDamage) {
-        var reader = unsafe BatchReader(identity: identity, segment: segment, offset: offset, bytes: memory.bytes)
+    init?(_ read: LogRead, identity: LogIdentity, needed: inout Int) throws(LogDamage) {
+        var reader = unsafe BatchReader(
+            identity: identity, segment: read.segment.number, offset: read.offset, bytes: read.memory.bytes)
         var entries: [Entry] = []
         var first: SequenceNumber?
         while let batch = try reader.next() {
@@ -50,10 +53,11 @@ import FanfareLog
         // Batches without numbers before the first one count too.
         needed = reader.consumed + reader.bytesNeeded
         guard let first, let last = entries.last?.last else { return nil }
-        self.memory = memory
-        self.segment = segment
-        self.offset = offset
-        endOffset = offset + UInt64(reader.consumed)
+        memory = read.memory
+        segment = read.segment
+        readEnd = read.end
+        offset = read.offset
+        endOffset = read.offset + UInt64(reader.consumed)
         self.entries = entries
         self.first = first
         self.last = last

@@ -297,6 +297,7 @@ extension Shard {
     private func keepRest(of connection: Connection, from sent: Int, wanted: Int) {
         guard let address = unsafe connection.sendAddress else { return }
         metrics.shortSends.add(1)
+        connection.subscriber?.catchUpSendBytes = Limits.eventSendBytesMax
         // Safe: arena and frame rings keep the bytes until the turn's sends are all accounted for.
         let rest = unsafe UnsafeRawBufferPointer(start: address + sent, count: wanted - sent)
         if unsafe !connection.output.append(rest) { abort(connection) }

@@ -11,8 +11,15 @@ enum Limits {
     static let eventSendBytesMax = 16 << 10
     /// Bytes of one send from a connection's own output; the rest follows.
     static let outputSendBytesMax = 64 << 10
-    /// Log blocks a turn walks for subscribers that are catching up; live traffic goes on between turns.
+    /// Subscribers that are catching up that a turn serves; live traffic goes on between turns.
     static let catchUpVisitsPerTurn = 64
+    /// Bytes of records a turn looks at for subscribers that are catching up, whether they want them or not: about a
+    /// millisecond. The rest follows in the next turn.
+    static let catchUpBytesPerTurn = 1 << 20
+    /// Bytes of events in one send to a subscriber that is catching up, when it took all of the last send: fewer turns and
+    /// fewer sends an event. It begins at `eventSendBytesMax`, to which a short send takes it back, so one that stalls has
+    /// little of ours in its own output. With TLS a send stays one record.
+    static let catchUpSendBytesMax = 256 << 10
 
     /// Bytes for the addresses of one turn's connects. When they are used up a connect fails; its delivery is tried again.
     static let addressBytes = 64 << 10
@@ -81,7 +88,16 @@ enum Limits {
     /// Bytes of one read for those who lag; a batch larger than that is read whole.
     static let logBlockBytes = 256 << 10
     /// Blocks a shard keeps: cursors that stand close together share them. The one used longest ago goes first.
-    static let logBlocksMax = 16
+    static let logBlocksMax = 32
+    /// Reads of the log in flight on a shard. Who needs another one waits until one has ended: more would push blocks out
+    /// before they are used.
+    static let logReadsMax = 16
+    /// Reads in flight from which on nothing is read ahead.
+    static let logReadsAheadMax = 4
+    /// Topic indexes of sealed segments a shard keeps. The one read first goes first.
+    static let logIndexesMax = 4
+    /// Results of looking for topics in an index a shard keeps, for all who want the same. The oldest goes first.
+    static let logPlansMax = 256
     /// Segment files a shard keeps open. The one opened first goes first.
     static let logFilesOpenMax = 32
 

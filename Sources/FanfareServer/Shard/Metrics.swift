@@ -36,6 +36,7 @@ final class ShardMetrics: Sendable {
     let eventsDuplicate = Counter()
     let eventsAnnounced = Counter()
     let catchUpReads = Counter()
+    let catchUpReadBytes = Counter()
     let catchUpBytes = Counter()
     let socketsOpened = Counter()
     let socketsClosed = Counter()

@@ -8,6 +8,8 @@ import FanfareTLS
 /// Subscribers that read the log and can take bytes, in the order in which they are served.
 struct CatchUpQueue {
     private var queue = RingQueue<Connection>(limit: .max >> 1)
+    /// Bytes of records this turn may still look at.
+    var bytesLeft = 0
 
     /// Whether nobody waits.
     var isEmpty: Bool { queue.isEmpty }
@@ -43,7 +45,10 @@ extension Shard {
     /// - Returns: whether nobody is left waiting who could be served now.
     func flushCatchUp() -> Bool {
         var visits = min(Limits.catchUpVisitsPerTurn, catchUp.count)
-        while visits > 0, arena.unusedCapacity >= Limits.arenaRoomPerVisit, let connection = catchUp.next() {
+        catchUp.bytesLeft = Limits.catchUpBytesPerTurn
+        while visits > 0, catchUp.bytesLeft > 0, arena.unusedCapacity >= Limits.arenaRoomPerVisit,
+            let connection = catchUp.next()
+        {
             visits -= 1
             if let subscriber = connection.subscriber, connection.phase == .open { serve(connection, subscriber) }
         }
@@ -61,15 +66,21 @@ extension Shard {
         }
         if subscriber.lastSearch != nil { return search(connection, subscriber) }
         let waiter = LogReader.Waiter.socket(slot: connection.slot, generation: connection.generation)
-        switch reader.read(after: subscriber.member.place.sequence, for: waiter, self) {
+        // Inside a frame its event is what comes next, whatever is wanted since.
+        let selection = subscriber.member.place.isBetweenFrames ? subscriber.selection : nil
+        let answer = reader.read(
+            after: subscriber.member.place.sequence, selecting: selection, for: waiter, self)
+        switch answer {
         case .waiting: break
+        case .nothing(let sequence):
+            subscriber.member.place = StreamPlace(after: sequence)
+            catchUp.add(connection)
         case .atHead:
             // The place is at the head that was seen; what has been committed since is announced or read.
             subscriber.notBefore = WallTime(nanoseconds: 0)
             subscriber.isCatchingUp = false
             deliver(to: connection, subscriber)
         case .gap(let next): passGap(to: next, connection, subscriber)
-        case .damaged: readFailed(connection)
         case .block(let block): sendBlock(block, connection, subscriber)
         }
     }
@@ -94,13 +105,14 @@ extension Shard {
     private func search(_ connection: Connection, _ subscriber: Subscriber) {
         guard var search = subscriber.lastSearch else { return }
         let waiter = LogReader.Waiter.socket(slot: connection.slot, generation: connection.generation)
-        switch reader.read(after: search.cursor, for: waiter, self) {
+        switch reader.read(after: search.cursor, selecting: subscriber.selection, for: waiter, self) {
         case .waiting: return
-        case .damaged: return readFailed(connection)
+        case .nothing(let sequence): search.passed(sequence)
         case .gap(let next): search.restart(at: next)
         case .atHead: search.reachedHead()
         case .block(let block):
             search.walk(block) { subscriber.wants($0) }
+            catchUp.bytesLeft -= block.memoryBytes
         }
         if let start = search.result {
             subscriber.member.place = StreamPlace(after: start)
@@ -115,12 +127,15 @@ extension Shard {
     private func isLive(_ subscriber: Subscriber) -> Bool { fanout.next(subscriber.member) != .readLog }
 
     private func sendBlock(_ block: LogBlock, _ connection: Connection, _ subscriber: Subscriber) {
-        frames.begin(at: subscriber.member.place, wire: subscriber.member.wire, bytesMax: Limits.eventSendBytesMax)
+        frames.begin(
+            at: subscriber.member.place, wire: subscriber.member.wire,
+            bytesMax: sendBytesMax(connection, subscriber))
         var outcome = CatchUpBatch.Offer.taken
         var index = block.firstIndex(above: subscriber.member.place.sequence)
         while outcome == .taken, index < block.count {
             switch block[index] {
             case .event(let record):
+                unsafe catchUp.bytesLeft -= record.bytes.count
                 outcome = frames.offer(record, isWanted: subscriber.wants(record))
                 if record.time >= subscriber.notBefore { subscriber.notBefore = WallTime(nanoseconds: 0) }
             case .lost(let range): outcome = passLost(range, connection, subscriber)
@@ -133,6 +148,11 @@ extension Shard {
             return catchUp.add(connection)
         }
         sendFrames(to: connection, subscriber)
+    }
+
+    private func sendBytesMax(_ connection: Connection, _ subscriber: Subscriber) -> Int {
+        if connection.tls != nil { return Limits.eventSendBytesMax }
+        return min(subscriber.catchUpSendBytes, arena.unusedCapacity)
     }
 
     /// Numbers that belong to no event: told as a gap, after what was framed before them has been sent.
@@ -158,6 +178,7 @@ extension Shard {
         guard count > 0 else { return abort(connection) }
         arena.commit(count)
         metrics.catchUpBytes.add(UInt64(count))
+        subscriber.catchUpSendBytes = min(2 * subscriber.catchUpSendBytes, Limits.catchUpSendBytesMax)
         unsafe queueSend(UnsafeRawBufferPointer(start: start, count: count), on: connection, from: .arena)
     }
 

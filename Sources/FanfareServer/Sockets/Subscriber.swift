@@ -30,11 +30,17 @@ final class Subscriber {
     /// Where it is, and its interests.
     var member: MemberCursor
     /// What it asked for; 64 at most.
-    var subscriptions: [Subscription] = []
+    var subscriptions: [Subscription] = [] {
+        didSet { selection = TopicSelection(subscriptions.flatMap(\.patterns)) }
+    }
+    /// The same, for reading the log; nil when all of it is to be read.
+    private(set) var selection: TopicSelection?
     /// What to do when it falls behind.
     var slowPolicy: SlowPolicy
     /// It reads the log.
     var isCatchingUp = false
+    /// Bytes of its next send while it does: more from send to send as long as all of them are taken.
+    var catchUpSendBytes = Limits.eventSendBytesMax
     /// Events accepted earlier are passed over (`from` was a time).
     var notBefore = WallTime(nanoseconds: 0)
     /// It asked for the last so many events and does not know yet where they begin.

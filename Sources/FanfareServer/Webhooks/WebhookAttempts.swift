@@ -47,7 +47,7 @@ extension WebhookDispatcher {
         if case .event(let sequence, let index) = shard.fanout.next(member), sequence == delivery.attempt.sequence {
             return request(shard.fanout.record(at: index), on: connection, delivery, shard)
         }
-        switch shard.reader.read(after: before, for: .webhook(slot: subscription.slot), shard) {
+        switch shard.reader.read(after: before, selecting: nil, for: .webhook(slot: subscription.slot), shard) {
         case .waiting:
             subscription.awaitsBlock = true
             subscription.fetching.append(connection)
@@ -57,8 +57,7 @@ extension WebhookDispatcher {
                 record.sequence == delivery.attempt.sequence
             else { return gone(connection, shard) }
             request(record, on: connection, delivery, shard)
-        case .atHead, .gap: gone(connection, shard)
-        case .damaged: notMade(connection, shard)
+        case .atHead, .gap, .nothing: gone(connection, shard)
         }
     }
 
@@ -151,7 +150,7 @@ extension WebhookDispatcher {
         end(connection, shard)
     }
 
-    private func notMade(_ connection: EndpointConnection, _ shard: Shard) {
+    func notMade(_ connection: EndpointConnection, _ shard: Shard) {
         finish(connection, .notMade, Outcome(), shard)
         putBack(connection, shard)
     }

@@ -21,7 +21,11 @@ final class WebhookSubscription {
     /// Its part in the fan-out: where it stands, and its interests.
     var member: MemberCursor
     /// The topics it wants, for events read from the log.
-    var patterns: [TopicPattern] = []
+    var patterns: [TopicPattern] = [] {
+        didSet { selection = TopicSelection(patterns) }
+    }
+    /// The same, for reading the log; nil when all of it is to be read.
+    private(set) var selection: TopicSelection?
     /// The patterns' numbers in the shard's table, one for each use.
     var interests: [InterestID] = []
     /// Makes its requests; nil when `defect` says why.

@@ -65,9 +65,14 @@ extension WebhookDispatcher {
     func blockArrived(slot: UInt32, failed: Bool, _ shard: Shard) {
         guard let subscription = subscription(inSlot: slot) else { return }
         subscription.awaitsBlock = false
-        if failed { logFailed(subscription, shard) }
-        ready += subscription.fetching
+        let fetching = subscription.fetching
         subscription.fetching.removeAll(keepingCapacity: true)
+        if failed {
+            logFailed(subscription, shard)
+            for connection in fetching { notMade(connection, shard) }
+        } else {
+            ready += fetching
+        }
         markReady(subscription)
     }
 
@@ -146,19 +151,21 @@ extension WebhookDispatcher {
 
     private func takeFromLog(_ subscription: WebhookSubscription, _ shard: Shard) -> Taken {
         let place = subscription.member.place.sequence
-        switch shard.reader.read(after: place, for: .webhook(slot: subscription.slot), shard) {
+        let answer = shard.reader.read(
+            after: place, selecting: subscription.selection, for: .webhook(slot: subscription.slot), shard)
+        switch answer {
         case .waiting:
             subscription.awaitsBlock = true
             return .nothing
         case .atHead:
             subscription.readsLog = false
             return shard.fanout.next(subscription.member) == .readLog ? .nothing : .moved
+        case .nothing(let sequence):
+            pass(subscription, to: sequence)
+            return .moved
         case .gap(let next):
             skip(subscription, to: SequenceNumber(next.rawValue - 1), shard)
             return .moved
-        case .damaged:
-            logFailed(subscription, shard)
-            return .nothing
         case .block(let block): return take(from: block, above: place, subscription, shard)
         }
     }
