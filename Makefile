@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help deps build test simulate crash demo run bench format lint clean
+.PHONY: help deps browsers build test simulate crash demo run bench format lint clean
 
 BINARY := .build/release/fanfare
 VENV := .build-venv
@@ -65,7 +65,11 @@ $(VENV)/complete: Tests/blackbox/requirements.txt
 	  echo 'make: Python packages could not be installed; the tests that use them will be skipped' >&2
 	fi
 
-test: deps $(VENV)/complete ## run every test and the linter
+browsers: ## install what the tests with a real browser need
+	@$(MAKE) --no-print-directory deps PACKAGES='chromium libnss3-tools' ||
+	  echo 'make: chromium could not be installed; the tests with a browser will be skipped' >&2
+
+test: deps browsers $(VENV)/complete ## run every test and the linter
 	@swift build -c release --build-tests
 	swift=0 blackbox=0 lint=0
 	log=$$(mktemp -d)

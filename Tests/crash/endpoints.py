@@ -13,6 +13,9 @@ READ_SECONDS_MAX = 0.5
 # How long an attempt may take.
 TIMEOUT_SECONDS = 2
 
+# Few enough attempts at once that this receiver reads every request as soon as it comes, or checks of time mean nothing.
+CONCURRENCY = 8
+
 # Per thousand first to last: what an endpoint does when it is not well. The rest is 200.
 FAULTS = [
     (60, {"status": 500, "body": b"not today"}),
@@ -68,6 +71,7 @@ class Hook:
         delays = ["100ms"] * (2 if self.doomed else 32)
         return {"topics": self.topics, "start": "earliest", "webhook": {
             "url": endpoints.url(self.paths[-1]), "signing_secrets": [SECRET], "order": self.order, "timeout": f"{TIMEOUT_SECONDS}s",
+            "concurrency": 1 if self.order == "all" else CONCURRENCY,
             "retry": {"delays": delays, "jitter": 0.1}} | more}
 
     # Checking
