@@ -28,16 +28,15 @@ let package = Package(
         .target(name: "CFanfareKernel", linkerSettings: [.linkedLibrary("uring")]),
         .target(name: "CFanfareJSON", cxxSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("simdjson")]),
         .target(name: "CFanfareCrypto", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
-        .target(name: "CFanfareCompression", linkerSettings: [.linkedLibrary("z")]),
         .target(name: "CFanfareNames", linkerSettings: [.linkedLibrary("cares")]),
         module("FanfareBase", ["CFanfareBase"]),
         // L1
         module("FanfareRing", ["FanfareBase", "CFanfareKernel"]),
         module("FanfareTLS", ["FanfareBase", "CFanfareCrypto"]),
-        module("FanfareWire", ["FanfareBase", "CFanfareCrypto", "CFanfareCompression"]),
+        module("FanfareWire", ["FanfareBase", "CFanfareCrypto"]),
         module("FanfareEvent", ["FanfareBase", "CFanfareJSON"]),
         module("FanfareLog", ["FanfareBase"]),
-        module("FanfareDelivery", ["FanfareBase", "CFanfareCrypto", "CFanfareCompression"]),
+        module("FanfareDelivery", ["FanfareBase", "CFanfareCrypto"]),
         // L2
         module(
             "FanfareServer",
@@ -69,10 +68,10 @@ let package = Package(
         tests("FanfareBaseTests", ["FanfareBase", "CFanfareBase"]),
         tests("FanfareRingTests", ["FanfareRing", "FanfareBase"]),
         tests("FanfareTLSTests", ["FanfareTLS"]),
-        tests("FanfareWireTests", ["FanfareWire", "CFanfareCompression"]),
+        tests("FanfareWireTests", ["FanfareWire"]),
         tests("FanfareEventTests", ["FanfareEvent"]),
         tests("FanfareLogTests", ["FanfareLog"]),
-        tests("FanfareDeliveryTests", ["FanfareDelivery", "CFanfareCompression"]),
+        tests("FanfareDeliveryTests", ["FanfareDelivery"]),
         tests("FanfareServerTests", ["FanfareServer"]),
         .testTarget(
             name: "SimulationTests", dependencies: ["FanfareServer", "FanfareLog", "FanfareRing", "FanfareBase"],

@@ -81,4 +81,21 @@ public enum Base64 {
         default: nil
         }
     }
+
+    /// The bytes that `text` stands for in the alphabet for URLs without padding (RFC 4648, section 5; RFC 7515, section
+    /// 2), as strictly; nil when it is anything else.
+    public static func decodeURL(_ text: some Collection<UInt8>) -> [UInt8]? {
+        var standard: [UInt8] = []
+        standard.reserveCapacity(text.count + 3)
+        for character in text {
+            switch character {
+            case UInt8(ascii: "-"): standard.append(UInt8(ascii: "+"))
+            case UInt8(ascii: "_"): standard.append(UInt8(ascii: "/"))
+            case UInt8(ascii: "+"), UInt8(ascii: "/"), UInt8(ascii: "="): return nil
+            default: standard.append(character)
+            }
+        }
+        while standard.count % 4 != 0 { standard.append(UInt8(ascii: "=")) }
+        return decode(standard)
+    }
 }

@@ -16,7 +16,7 @@ struct WrongConfiguration: Sendable, CustomTestStringConvertible {
 
 @Suite struct ConfigurationErrorTests {
     private static let configurationKeys =
-        "data_directory, shards, listeners, subscriptions_directory, topics, log, webhooks, limits, drain, tokens"
+        "data_directory, shards, listeners, subscriptions_directory, topics, log, webhooks, limits, drain, tokens, jwt"
     private static let secretForms = "a string, {\"env\": \"NAME\"} or {\"file\": \"path\"}"
     private static let pattern = "a topic pattern such as \"orders.*.paid\" or \"orders.>\""
     private static let address =
@@ -83,7 +83,7 @@ struct WrongConfiguration: Sendable, CustomTestStringConvertible {
         WrongConfiguration(
             #"{"listeners": [{"name": "a", "address": "0.0.0.0:80"}]}"#,
             "1:41: /listeners/0/address: found \"0.0.0.0:80\", which other machines can reach, without any tokens, allowed is a "
-                + "loopback address, \"tokens\", or \"anonymous\": true on the listener"),
+                + "loopback address, \"tokens\", \"jwt\", or \"anonymous\": true on the listener"),
         WrongConfiguration(
             #"{"listeners": [{"name": "a", "address": "127.0.0.1:80"}, {"name": "a", "address": "localhost:80"}]}"#,
             "1:67: /listeners/1/name: found the name \"a\" again (the first is at line 1, column 25), allowed is one of each",

@@ -56,7 +56,7 @@ import Testing
                 "limits",
                 "limits.event_size", "limits.connections", "limits.memory", "drain", "tokens", "tokens.name",
                 "tokens.secret", "tokens.allow", "tokens.allow.publish", "tokens.allow.subscribe",
-                "tokens.allow.manage",
+                "tokens.allow.manage", "jwt", "jwt.keys", "jwt.issuer", "jwt.audience",
             ])
         #expect(
             keys(try schema(.subscription)) == [

@@ -208,7 +208,7 @@ private enum Make {
     }
 
     @Test(.timeLimit(.minutes(1))) func jobsAreDoneInOrderAndOneTooManyIsRefused() {
-        let worker = AdminWorker()
+        let worker = AdminWorker(jobsMax: 256)
         let notes = Notes()
         var taken = 0
         notes.gate.withLock { _ in

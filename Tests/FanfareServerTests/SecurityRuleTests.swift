@@ -60,7 +60,7 @@ import Testing
         for value in ["", "Bearer", "Bearer ", "Basic abc", "Bearer a b", "Bearer a,b", "Bearer ä", "Bearer\ta"] {
             #expect(BearerToken(authorization: value) == .malformed, "\(value)")
         }
-        #expect(BearerToken(authorization: "Bearer " + String(repeating: "a", count: 513)) == .malformed)
+        #expect(BearerToken(authorization: "Bearer " + String(repeating: "a", count: 4_097)) == .malformed)
         #expect(BearerToken(query: "") == .absent)
         #expect(BearerToken(query: "topic=a&access_token=x%2By%3D&from=z") == .token("x+y="))
         #expect(BearerToken(query: "my_access_token=x") == .absent)

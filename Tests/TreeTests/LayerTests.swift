@@ -3,10 +3,7 @@ import Testing
 /// The layer table of `docs/ARCHITECTURE.md`, checked against what the sources import.
 enum Layers {
     static let table: [[String]] = [
-        [
-            "CFanfareBase", "CFanfareKernel", "CFanfareJSON", "CFanfareCrypto", "CFanfareCompression", "CFanfareNames",
-            "FanfareBase",
-        ],
+        ["CFanfareBase", "CFanfareKernel", "CFanfareJSON", "CFanfareCrypto", "CFanfareNames", "FanfareBase"],
         ["FanfareRing", "FanfareTLS", "FanfareWire", "FanfareEvent", "FanfareLog", "FanfareDelivery"],
         ["FanfareServer", "FanfareLoad"],
         ["fanfare"],

@@ -8,5 +8,6 @@
 #include <openssl/ssl.h>
 
 #include "Certificates.h"
+#include "Signatures.h"
 #include "TLS.h"
 #endif

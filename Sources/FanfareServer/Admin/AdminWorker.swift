@@ -2,27 +2,26 @@ import FanfareBase
 import Glibc
 import Synchronization
 
-/// The thread on which administration may block: reading files, taking random numbers, judging definitions. One job at a
-/// time, in the order in which they were given; started with the first.
+/// A thread beside the shards, for what may block or take long: reading files, judging definitions, verifying tokens. One
+/// job at a time, in the order in which they were given; started with the first.
 ///
-/// Invariant: at most `Limits.adminJobsMax` jobs wait; one more is refused.
+/// Invariant: at most `jobsMax` jobs wait; one more is refused.
 package final class AdminWorker: Sendable {
     private struct State {
-        var jobs: [@Sendable () -> Void] = []
+        var jobs: RingQueue<@Sendable () -> Void>
         var isStarted = false
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let condition = Condition()
 
     /// Nothing to do yet.
-    package init() {}
+    package init(jobsMax: Int) { state = Mutex(State(jobs: RingQueue(limit: jobsMax))) }
 
     /// Does `job` when those before it are done. Any thread; false when too many wait.
     package func submit(_ job: @escaping @Sendable () -> Void) -> Bool {
         let (isTaken, isFirst) = state.withLock { state in
-            guard state.jobs.count < Limits.adminJobsMax else { return (false, false) }
-            state.jobs.append(job)
+            guard state.jobs.append(job) else { return (false, false) }
             defer { state.isStarted = true }
             return (true, !state.isStarted)
         }
@@ -49,7 +48,7 @@ package final class AdminWorker: Sendable {
     private func work() {
         while true {
             condition.wait { state.withLock { !$0.jobs.isEmpty } }
-            state.withLock { $0.jobs.removeFirst() }()
+            if let job = state.withLock({ $0.jobs.popFirst() }) { job() }
         }
     }
 }

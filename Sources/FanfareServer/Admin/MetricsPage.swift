@@ -20,6 +20,7 @@ struct MetricsPage {
         counter("short_sends_total", "Sends of which the kernel took only a part.", \.shortSends, &page)
         counter("http_requests_total", "HTTP requests.", \.requests, &page)
         counter("http_requests_refused_total", "HTTP requests answered with an error.", \.requestsRefused, &page)
+        counter("tokens_verified_total", "JSON Web Tokens verified, good or not.", \.tokensVerified, &page)
         counter("events_accepted_total", "Events given a number.", \.eventsAccepted, &page)
         counter("events_duplicate_total", "Events that were in the log already.", \.eventsDuplicate, &page)
         counter("events_announced_total", "Events told to a shard's members.", \.eventsAnnounced, &page, perShard: true)

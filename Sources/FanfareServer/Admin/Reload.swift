@@ -44,8 +44,13 @@ struct Reload: Sendable {
     private static func apply(
         _ loaded: LoadedConfiguration, _ needsRestart: [String], _ shard: Shard, _ finish: (Outcome) -> Void
     ) {
-        let access = AccessControl(tokens: loaded.configuration.tokens)
-        for number in 0..<shard.service.shardCount { shard.perform(on: number) { $0.access = access } }
+        let access = AccessControl(tokens: loaded.configuration.tokens, verifier: loaded.configuration.jwt)
+        for number in 0..<shard.service.shardCount {
+            shard.perform(on: number) { shard in
+                shard.access = access
+                shard.tokens.removeAll()
+            }
+        }
         guard let plan = shard.registry?.apply(files: loaded.subscriptions, shard) else { return }
         let changes = Changes(
             created: plan.created.map(\.id), replaced: plan.replaced.map(\.id), paused: plan.vanished,
@@ -99,7 +104,7 @@ extension Configuration {
         }
         compare("data_directory", \.dataDirectory)
         compare("shards", \.shards)
-        compare("listeners", \.ownListeners)
+        compare("listeners", \.listeners)
         compare("topics", \.topics)
         compare("log", \.log)
         compare("webhooks", \.webhooks)
@@ -107,7 +112,4 @@ extension Configuration {
         compare("drain", \.drainMilliseconds)
         return keys
     }
-
-    /// The listeners the file names.
-    private var ownListeners: [Listener] { listeners.filter { !$0.echoesWebSockets } }
 }

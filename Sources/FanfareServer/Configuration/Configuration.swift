@@ -24,6 +24,8 @@ package struct Configuration: Sendable, Hashable {
     package var drainMilliseconds = 10_000
     /// Who may do what. Empty: nobody has to say who they are, which only loopback and `anonymous` listeners allow.
     package var tokens: [AccessToken] = []
+    /// Whose JSON Web Tokens are taken besides; nil: nobody's.
+    package var jwt: TokenVerifier?
 
     /// The folder of the file it was read from; empty for the working folder. Definitions from the API resolve their paths
     /// against it.

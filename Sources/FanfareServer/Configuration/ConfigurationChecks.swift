@@ -58,13 +58,14 @@ enum ConfigurationChecks {
         let listeners = configuration.listeners
         refuseDuplicates(listeners.map(\.name), pointer, "name", "the name", &reading)
         refuseDuplicates(listeners.map(key), pointer, "address", "the address", &reading)
-        guard configuration.tokens.isEmpty, !reading.isWritten(JSONPointer.root.appending("tokens").appending(0)) else {
-            return
-        }
+        let root = JSONPointer.root
+        guard configuration.tokens.isEmpty, !reading.isWritten(root.appending("tokens").appending(0)),
+            !reading.isWritten(root.appending("jwt"))
+        else { return }
         for (index, listener) in listeners.enumerated() where !listener.address.isLocal && !listener.anonymous {
             reading.refuse(
                 "\"\(listener.address.text)\", which other machines can reach, without any tokens",
-                allowed: "a loopback address, \"tokens\", or \"anonymous\": true on the listener",
+                allowed: "a loopback address, \"tokens\", \"jwt\", or \"anonymous\": true on the listener",
                 at: pointer.appending(index).appending("address"))
         }
     }

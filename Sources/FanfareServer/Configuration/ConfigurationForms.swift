@@ -30,6 +30,8 @@ enum ConfigurationForms {
                 "tokens", \.tokens, token.form.list(0...ConfigurationRange.tokens),
                 "Who may do what; empty: no one has to say who they are, which only loopback and anonymous listeners allow."
             ),
+            Field(
+                "jwt", \.jwt, optional: jwt.form, "Whose JSON Web Tokens are taken; their scope says what they allow."),
         ],
         isRoot: true, blank: { Configuration() }, check: ConfigurationChecks.check)
 
@@ -156,6 +158,18 @@ enum ConfigurationForms {
                 "manage", \.manage, Form.tenantOrAll.list(0...ConfigurationRange.listEntries),
                 "Tenants whose subscriptions it may manage; \"*\" is every tenant and the service itself."),
         ], blank: { Configuration.Rights() })
+
+    static let jwt = ObjectForm<TokenVerifier>(
+        meaning: "an issuer of JSON Web Tokens",
+        fields: [
+            Field(
+                "keys", \.keys, .keySet, required: true,
+                "A JWK Set with the issuer's keys for HS256, ES256 or EdDSA; read again at reload."),
+            Field("issuer", \.issuer, claim, required: true, "What \"iss\" must be."),
+            Field("audience", \.audience, claim, required: true, "What \"aud\" must be or hold."),
+        ], blank: { TokenVerifier() })
+
+    private static let claim = Form<String>.text("a text of 1 to 1024 bytes") { (1...1024).contains($0.utf8.count) }
 
     private static let tokenSecret = Form<Secret>.secret(
         "\(ConfigurationRange.tokenSecretCharacters.lowerBound) to \(ConfigurationRange.tokenSecretCharacters.upperBound) of "

@@ -12,7 +12,7 @@ package enum ConfigurationRange {
     /// Tokens: every one is compared for every request that brings one.
     package static let tokens = 1024
     /// Characters of a token's secret: 16 of base64 hold 96 bits; what is longer is no bearer token of ours.
-    package static let tokenSecretCharacters = 16...BearerToken.textBytesMax
+    package static let tokenSecretCharacters = 16...512
     /// Bytes of a segment: large enough to be worth a file, small enough for retention to be fine-grained.
     package static let segmentBytes = (1 << 20)...(4 << 30)
     /// Milliseconds events are kept: from a minute to ten years.

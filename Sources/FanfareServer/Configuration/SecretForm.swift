@@ -145,3 +145,25 @@ extension Form where Value == String {
         }
     }
 }
+
+extension Form where Value == JSONWebKeySet {
+    /// The path of a JWK Set file with at least one usable key.
+    static var keySet: Form {
+        let path = Form<String>.path("a JWK Set file")
+        return Form(allowed: path.allowed, schema: path.schema) { value, pointer, reading in
+            guard let resolved = path.read(value, pointer, &reading),
+                let bytes = PathCheck.content(of: resolved, pointer, value.location, &reading)
+            else { return nil }
+            do throws(JSONWebKey.Unusable) {
+                return try JSONWebKeySet(path: resolved, bytes)
+            } catch {
+                reading.refuse(
+                    "the file \(resolved), which has \(error.found)", allowed: error.allowed, at: pointer,
+                    value.location)
+                return nil
+            }
+        } write: { keys, _ in
+            .string(keys.path)
+        }
+    }
+}

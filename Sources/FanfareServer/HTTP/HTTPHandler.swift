@@ -9,6 +9,8 @@ final class HTTPHandler: ConnectionHandler {
         case answer(Answer)
         /// The answer comes later, to the request's ticket.
         case pending
+        /// The request's token is being verified: routed again when it is, and nothing after it before.
+        case awaitingToken
         /// The connection is no longer HTTP: the handler goes on with what has not been read.
         case switched(any ConnectionHandler)
     }
@@ -17,6 +19,8 @@ final class HTTPHandler: ConnectionHandler {
     private var responses = ResponseQueue()
     /// Input that was not decoded because too many answers are owed; bounded by what arrives before the receive is stopped.
     private var unread: [UInt8] = []
+    /// The request whose token is being verified.
+    private var held: (request: HTTPRequestCopy, ticket: UInt64)?
     /// A request asked for the end behind its answer, or could not be read: nothing after it counts.
     private var isLast = false
     /// The deadline counts from the first byte of a head: bytes that trickle in do not move it.
@@ -39,7 +43,7 @@ final class HTTPHandler: ConnectionHandler {
     }
 
     private func decode(_ input: inout ByteView, on connection: Connection, shard: Shard) {
-        while !isLast, connection.phase == .open, !responses.isFull {
+        while !isLast, held == nil, connection.phase == .open, !responses.isFull {
             guard let event = decoder.decode(&input) else { break }
             switch event {
             case .request(let request):
@@ -50,7 +54,7 @@ final class HTTPHandler: ConnectionHandler {
             case .failure(let error): fail(error, shard)
             }
         }
-        if !input.isEmpty, !isLast {
+        if !input.isEmpty, !isLast || held != nil {
             unread = input.array
             shard.pauseReceive(connection)
         }
@@ -64,7 +68,7 @@ final class HTTPHandler: ConnectionHandler {
         let keepAlive = request.keepAlive && shard.draining == nil
         if !keepAlive { isLast = true }
         let router = Router(shard: shard, connection: connection)
-        if !responses.isEmpty, request.path.equals("/v1/subscribe") || WebSocketHandshake.isRequested(by: request) {
+        if !responses.isEmpty, request.path.equals("/v1/subscribe") {
             // The connection would change hands with answers still owed.
             isLast = true
             let ticket = responses.take(ResponseQueue.Framing(keepAlive: false, minorVersion: 1))
@@ -76,15 +80,40 @@ final class HTTPHandler: ConnectionHandler {
             ResponseQueue.Framing(
                 keepAlive: keepAlive, minorVersion: request.minorVersion, isHead: request.method == .head,
                 crossOrigin: router.crossOriginHeaders(for: request)))
-        switch router.route(request, ticket: ticket) {
+        return settle(router.route(request, ticket: ticket), of: request, ticket, shard)
+    }
+
+    private func settle(
+        _ verdict: Verdict, of request: HTTPRequest, _ ticket: UInt64, _ shard: Shard
+    ) -> (any ConnectionHandler)? {
+        switch verdict {
         case .answer(let answer):
             if answer.closes { isLast = true }
             if answer.status >= 400 { shard.metrics.requestsRefused.add(1) }
             responses.fill(ticket, answer)
         case .pending: break
+        case .awaitingToken: held = (HTTPRequestCopy(request), ticket)
         case .switched(let handler): return handler
         }
         return nil
+    }
+
+    /// Goes on with the request whose token was verified, and then with what came behind it.
+    func tokenVerified(_ outcome: AccessControl.Outcome, on connection: Connection, shard: Shard) {
+        guard let (request, ticket) = held else { return }
+        held = nil
+        let next = request.withRequest { request in
+            let router = Router(shard: shard, connection: connection)
+            return settle(router.route(request, ticket: ticket, verified: outcome), of: request, ticket, shard)
+        }
+        if let next {
+            let rest = unread
+            unread = []
+            rest.withByteView { switchOver(to: next, $0, on: connection, shard: shard) }
+            return shard.resumeReceive(connection)
+        }
+        flush(on: connection, shard: shard)
+        resume(on: connection, shard: shard)
     }
 
     /// An answer that took its time.

@@ -22,12 +22,11 @@ struct Router {
         let ticket: UInt64
     }
 
-    /// Does what `request` asks.
-    func route(_ request: HTTPRequest, ticket: UInt64) -> HTTPHandler.Verdict {
+    /// Does what `request` asks. `verified` is what became of its token, once that was verified.
+    func route(
+        _ request: HTTPRequest, ticket: UInt64, verified: AccessControl.Outcome? = nil
+    ) -> HTTPHandler.Verdict {
         guard let listener = connection.listener else { return .answer(.empty(500)) }
-        if listener.configuration.echoesWebSockets {
-            return EchoEndpoint(shard: shard, connection: connection).open(request)
-        }
         if let refusal = refusal(of: request, listener) { return .answer(refusal) }
         if request.method == .options { return .answer(preflight(request, listener)) }
         let pathText = request.path.string
@@ -39,9 +38,12 @@ struct Router {
         let token = BearerToken(
             authorization: request.headers[.authorization]?.string, query: request.query.string,
             subprotocols: request.headers[.secWebSocketProtocol]?.string)
-        switch shard.access.authenticate(token, on: listener.configuration) {
+        switch verified ?? shard.authenticate(token, on: listener.configuration) {
         case .missing: return .answer(Self.unauthorized("Send Authorization: Bearer TOKEN.", error: nil))
         case .invalid: return .answer(Self.unauthorized("The token is not known here.", error: "invalid_token"))
+        case .refused(let refusal): return .answer(Self.unauthorized("\(refusal)", error: "invalid_token"))
+        case .unverified(let text):
+            return shard.verify(text, for: connection) ? .awaitingToken : .answer(Self.tooManyTokens)
         case .principal(let principal):
             // Whatever is wrong with the query, the answer is the same.
             guard let path = Self.segments(request.path), let query = try? QueryParameters(request.query) else {
@@ -108,13 +110,15 @@ struct Router {
         return answer
     }
 
-    /// What lets a listed origin's page read the answer.
+    /// What lets a listed origin's page read the answer; and, where origins are listed, what keeps a cache from giving one
+    /// origin's answer to another.
     func crossOriginHeaders(for request: HTTPRequest) -> [(name: String, value: String)] {
-        guard let listener = connection.listener, let origin = request.headers[.origin]?.string,
-            request.method != .options,
+        guard let listener = connection.listener, !listener.configuration.origins.isEmpty, request.method != .options
+        else { return [] }
+        guard let origin = request.headers[.origin]?.string,
             case .listed = listener.originRule.verdict(
                 origin: origin, host: request.host.string, overTLS: connection.tls != nil)
-        else { return [] }
+        else { return [("vary", "origin")] }
         return CrossOriginHeaders.answer(to: origin)
     }
 
@@ -161,6 +165,10 @@ struct Router {
         return .problem(
             401, "unauthorized", detail, headers: [("www-authenticate", challenge)])
     }
+
+    static let tooManyTokens = Answer.problem(
+        503, "tokens-waiting", "Too many tokens wait to be verified; try again shortly.",
+        headers: [("retry-after", "1")])
 
     static func forbidden(_ detail: String) -> Answer { .problem(403, "forbidden", detail) }
 }

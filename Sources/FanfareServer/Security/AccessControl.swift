@@ -3,8 +3,12 @@ import FanfareEvent
 
 /// Who is asking, and what they may do on topics and tenants. What a *listener* serves is checked besides (`Listener.serves`).
 package struct Principal: Sendable, Hashable {
-    /// The token's name; nil for anonymous.
+    /// The token's name, or a JSON Web Token's subject; nil for anonymous and for a JSON Web Token without one.
     package let name: String?
+    /// When its token expires; nil: never.
+    package let expires: WallTime?
+    /// What events have as `source` that were published without one.
+    package let source: String
     private let publish: [TopicPattern]
     private let subscribe: [TopicPattern]
     private let manage: Set<String>
@@ -16,13 +20,39 @@ package struct Principal: Sendable, Hashable {
     /// Someone with these patterns and tenants, as a token's `allow` has them; the patterns have been checked.
     package init(name: String?, publish: [String], subscribe: [String], manage: [String]) {
         self.name = name
+        source = name.map { "/tokens/\($0)" } ?? "/anonymous"
+        expires = nil
         self.publish = publish.map(Self.pattern)
         self.subscribe = subscribe.map(Self.pattern)
         self.manage = Set(manage)
     }
 
-    /// The `source` of events published without one.
-    package var source: String { name.map { "/tokens/\($0)" } ?? "/anonymous" }
+    /// Whom a JSON Web Token names, with the rights of its scope; the patterns have been checked.
+    init(subject: String?, publish: [String], subscribe: [String], manage: [String], expires: WallTime) {
+        name = subject
+        source = subject.map { "/subjects/\(Self.percentEncoded($0))" } ?? "/subjects"
+        self.expires = expires
+        self.publish = publish.map(Self.pattern)
+        self.subscribe = subscribe.map(Self.pattern)
+        self.manage = Set(manage)
+    }
+
+    /// Whether its token has expired.
+    func isExpired(at now: WallTime) -> Bool { expires.map { $0 <= now } ?? false }
+
+    /// As one segment of a path: unreserved characters as they are (RFC 3986, section 2.3).
+    private static func percentEncoded(_ text: String) -> String {
+        var output = ""
+        for byte in text.utf8 {
+            if HTTPCharacter.isLetterOrDigit(byte) || "-._~".utf8.contains(byte) {
+                output.unicodeScalars.append(Unicode.Scalar(byte))
+            } else {
+                let digits = String(byte, radix: 16, uppercase: true)
+                output += digits.utf8.count == 1 ? "%0\(digits)" : "%\(digits)"
+            }
+        }
+        return output
+    }
 
     /// Whether it may publish on `topic`, a valid topic. Nobody may on `fanfare` and below: they are the service's own.
     package func mayPublish(_ topic: Span<UInt8>) -> Bool {
@@ -39,6 +69,16 @@ package struct Principal: Sendable, Hashable {
 
     /// Whether it may receive everything that `pattern` matches.
     package func maySubscribe(_ pattern: TopicPattern) -> Bool { subscribe.contains { $0.covers(pattern) } }
+
+    /// Whether `text` is a pattern.
+    static func isPattern(_ text: String) -> Bool {
+        do throws(TopicError) {
+            _ = try TopicPattern(text)
+            return true
+        } catch {
+            return false
+        }
+    }
 
     /// The same for a text; false when it is no pattern.
     package func maySubscribe(_ text: String) -> Bool {
@@ -75,12 +115,19 @@ package struct AccessControl: Sendable {
         case missing
         /// It is nobody's, or no token: 401.
         case invalid
+        /// A JSON Web Token, to be verified off the data path.
+        case unverified(String)
+        /// A JSON Web Token that was verified, and found wanting: 401.
+        case refused(TokenRefusal)
     }
 
     private let entries: [(secret: [UInt8], principal: Principal)]
+    /// Whose JSON Web Tokens are taken; nil: nobody's.
+    package let verifier: TokenVerifier?
 
-    /// The tokens of a configuration.
-    package init(tokens: [Configuration.AccessToken]) {
+    /// The tokens of a configuration, and who issues others.
+    package init(tokens: [Configuration.AccessToken], verifier: TokenVerifier? = nil) {
+        self.verifier = verifier
         entries = tokens.map { token in
             let principal = Principal(
                 name: token.name, publish: token.allow.publish, subscribe: token.allow.subscribe,
@@ -91,15 +138,17 @@ package struct AccessControl: Sendable {
 
     /// Who sent `token` on a listener.
     ///
-    /// Anonymous is who sends none where the listener is `anonymous`, or where no tokens are configured at all and the
-    /// listener is local. A wrong token is never anonymous.
+    /// Anonymous is who sends none where the listener is `anonymous`, or where no tokens and no issuer of tokens are
+    /// configured and the listener is local. A wrong token is never anonymous.
     package func authenticate(_ token: BearerToken, on listener: Listener) -> Outcome {
         switch token {
         case .absent:
-            let isOpen = listener.anonymous || (entries.isEmpty && listener.address.isLocal)
+            let isOpen = listener.anonymous || (entries.isEmpty && verifier == nil && listener.address.isLocal)
             return isOpen ? .principal(.anonymous) : .missing
         case .malformed: return .invalid
-        case .token(let text): return principal(for: Array(text.utf8)).map { .principal($0) } ?? .invalid
+        case .token(let text):
+            if let principal = principal(for: Array(text.utf8)) { return .principal(principal) }
+            return verifier != nil && TokenVerifier.isCandidate(text) ? .unverified(text) : .invalid
         }
     }
 

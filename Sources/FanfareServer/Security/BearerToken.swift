@@ -7,8 +7,8 @@ package enum BearerToken: Sendable, Hashable {
     /// Something else stands where a token should: another scheme, an empty token, two tokens that differ. 401.
     case malformed
 
-    /// Characters of a token, the longest that is looked at.
-    package static let textBytesMax = 512
+    /// Characters of a token, the longest that is looked at: JSON Web Tokens of common issuers have up to 2 KiB.
+    package static let textBytesMax = 4_096
 
     /// The token of the `Authorization` header's value; the scheme's case does not matter (RFC 9110, section 11.1).
     package init(authorization value: String?) {

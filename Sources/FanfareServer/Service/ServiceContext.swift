@@ -31,7 +31,9 @@ package final class ServiceContext: Sendable {
     /// The webhook subscriptions and what they are doing.
     let subscriptions = SubscriptionDirectory()
     /// Where administration may block.
-    let worker = AdminWorker()
+    let worker = AdminWorker(jobsMax: Limits.adminJobsMax)
+    /// Where JSON Web Tokens are verified.
+    let tokenWorker = AdminWorker(jobsMax: Limits.tokensWaitingMax)
     /// The configuration file that was named; nil when none was. A reload reads it again.
     let configurationPath: String?
     /// Turns names of endpoints into addresses.

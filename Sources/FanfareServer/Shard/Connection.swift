@@ -127,6 +127,8 @@ protocol ConnectionHandler: AnyObject {
     func inputEnded(on connection: Connection, shard: Shard)
     /// The connection's deadline has passed.
     func deadlinePassed(on connection: Connection, shard: Shard)
+    /// The token it asked to have verified has been: `.principal` or `.refused`.
+    func tokenVerified(_ outcome: AccessControl.Outcome, on connection: Connection, shard: Shard)
     /// All of `output` has been taken by the kernel.
     func outputDrained(on connection: Connection, shard: Shard)
     /// The connection is over; the handler's last call.
@@ -136,5 +138,6 @@ protocol ConnectionHandler: AnyObject {
 extension ConnectionHandler {
     func secured(on connection: Connection, shard: Shard) {}
     func tlsFailed(_ error: TLSError, on connection: Connection, shard: Shard) {}
+    func tokenVerified(_ outcome: AccessControl.Outcome, on connection: Connection, shard: Shard) {}
     func outputDrained(on connection: Connection, shard: Shard) {}
 }

@@ -32,6 +32,7 @@ final class ShardMetrics: Sendable {
     let shortSends = Counter()
     let requests = Counter()
     let requestsRefused = Counter()
+    let tokensVerified = Counter()
     let eventsAccepted = Counter()
     let eventsDuplicate = Counter()
     let eventsAnnounced = Counter()

@@ -3,7 +3,6 @@ import FanfareDelivery
 import FanfareEvent
 import FanfareRing
 import FanfareTLS
-import FanfareWire
 
 /// One thread's whole world: connections, interests, timers, and on shard 0 the log.
 ///
@@ -35,6 +34,8 @@ package final class Shard {
     let service: ServiceContext
     /// Who may do what; a reload replaces it.
     var access: AccessControl
+    /// JSON Web Tokens that have been verified.
+    var tokens = TokenCache()
     /// What it counts.
     let metrics: ShardMetrics
     /// This turn's time.
@@ -74,11 +75,7 @@ package final class Shard {
     /// What the next send carries; kept for its memory.
     var slices = FrameSlices()
     /// The next send of one who catches up; kept for its memory.
-    var frames: CatchUpBatch
-    /// Decompresses what sockets send that agreed on it; nothing until one does.
-    lazy var inflater = MessageInflater()
-    /// Compresses what is echoed.
-    lazy var echoDeflater = MessageDeflater()
+    var frames = CatchUpBatch()
     /// Members to visit besides those the fan-out names: those who can take bytes again.
     var ready = RingQueue<UInt32>(limit: .max >> 1)
     /// Decodes what is published here.
@@ -106,11 +103,11 @@ package final class Shard {
         self.service = service
         self.time = time
         metrics = service.metrics[number]
-        access = AccessControl(tokens: service.configuration.tokens)
+        access = AccessControl(
+            tokens: service.configuration.tokens, verifier: service.configuration.jwt)
         connections = SlotTable(capacity: service.connectionsPerShard)
         timers = TimerWheel(now: time.monotonic)
         fanout = Fanout(head: service.headAtStart)
-        frames = CatchUpBatch(fanout.deflated)
         reader = LogReader(catalog: service.catalog, directory: service.configuration.dataDirectory)
         patterns = PatternTable(key: service.hashKey)
         outbox = (0..<service.shardCount).map { _ in Outbox() }

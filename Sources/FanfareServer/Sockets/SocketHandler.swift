@@ -16,8 +16,17 @@ final class SocketHandler: ConnectionHandler {
         /// Newline-delimited JSON both ways.
         case stream
 
+        /// How events are framed on it.
+        var wire: WireFormat {
+            switch self {
+            case .webSocket, .webSocketEvents: .webSocket
+            case .serverSentEvents: .serverSentEvents
+            case .stream: .stream
+            }
+        }
+
         /// It has ping and close frames.
-        var isWebSocket: Bool { self == .webSocket || self == .webSocketEvents }
+        var isWebSocket: Bool { wire == .webSocket }
         /// As `/v1/connections` and `/metrics` call it.
         var name: String {
             switch self {
@@ -30,55 +39,64 @@ final class SocketHandler: ConnectionHandler {
 
     /// How messages travel.
     let transport: Transport
-    /// How events are framed.
-    let wire: WireFormat
     /// Who it is; nil on the stream protocol until it has authenticated where it must.
     var principal: Principal?
     /// Whether a close frame or a last error has been sent.
     private(set) var isClosing = false
+    /// Input that waits while a token is being verified; nil when none is.
+    private(set) var heldInput: [UInt8]?
     /// When the next WebSocket ping is due; set when the deadline is first.
     private var pingAt = MonotonicTime(nanoseconds: 0)
     private var webSocket: WebSocketDecoder?
     private var lines: LineDecoder?
 
-    /// A WebSocket on a connection that was HTTP. `inflater` where permessage-deflate was agreed.
-    init(webSocket transport: Transport, principal: Principal, messageBytesMax: Int, inflater: MessageInflater?) {
+    /// A socket on a connection that was HTTP, or a new one of the stream protocol.
+    init(_ transport: Transport, principal: Principal?, messageBytesMax: Int) {
         self.transport = transport
         self.principal = principal
-        wire = inflater == nil ? .webSocket : .deflatedWebSocket
-        webSocket = WebSocketDecoder(role: .server, messageBytesMax: messageBytesMax, inflater: inflater)
-    }
-
-    /// Server-Sent Events on a connection that was HTTP, each with its type as `event` when it `isNamed`.
-    init(serverSentEventsFor principal: Principal, isNamed: Bool) {
-        transport = .serverSentEvents
-        self.principal = principal
-        wire = isNamed ? .namedServerSentEvents : .serverSentEvents
-    }
-
-    /// A new connection of the stream protocol.
-    init(streamFor principal: Principal?, messageBytesMax: Int) {
-        transport = .stream
-        self.principal = principal
-        wire = .stream
-        lines = LineDecoder(lineBytesMax: messageBytesMax)
+        switch transport {
+        case .webSocket, .webSocketEvents:
+            webSocket = WebSocketDecoder(role: .server, messageBytesMax: messageBytesMax)
+        case .stream: lines = LineDecoder(lineBytesMax: messageBytesMax)
+        case .serverSentEvents: break
+        }
     }
 
     // MARK: Input
 
     func received(_ bytes: UnsafeRawBufferPointer, on connection: Connection, shard: Shard) {
+        if heldInput != nil {
+            heldInput? += unsafe Array(bytes)
+            return
+        }
         var input = unsafe ByteView(bytes)
+        defer { if heldInput != nil { heldInput? += input.array } }
         switch transport {
         case .webSocket, .webSocketEvents:
-            while connection.phase == .open, !isClosing, let event = webSocket?.decode(&input) ?? nil {
+            while connection.phase == .open, !isClosing, heldInput == nil, let event = webSocket?.decode(&input) ?? nil
+            {
                 receive(event, on: connection, shard: shard)
             }
         case .stream:
-            while connection.phase == .open, !isClosing, let event = lines?.decode(&input) ?? nil {
+            while connection.phase == .open, !isClosing, heldInput == nil, let event = lines?.decode(&input) ?? nil {
                 receive(event, on: connection, shard: shard)
             }
         case .serverSentEvents: break
         }
+    }
+
+    /// Takes no further messages until `goOn`: who sends them is being found out.
+    func holdInput(on connection: Connection, shard: Shard) {
+        heldInput = []
+        shard.pauseReceive(connection)
+    }
+
+    /// Takes the messages that waited, and further ones.
+    func goOn(on connection: Connection, shard: Shard) {
+        let waiting = heldInput ?? []
+        heldInput = nil
+        unsafe waiting.withUnsafeBytes { unsafe received($0, on: connection, shard: shard) }
+        if heldInput == nil { shard.resumeReceive(connection) }
     }
 
     private func receive(_ event: WebSocketEvent, on connection: Connection, shard: Shard) {
@@ -186,6 +204,7 @@ final class SocketHandler: ConnectionHandler {
         if connection.lastActive.advanced(byMilliseconds: Limits.deadAfterMilliseconds) <= now {
             return shard.abort(connection)
         }
+        if principal?.isExpired(at: shard.time.wall) ?? false { return tokenExpired(on: connection, shard: shard) }
         if transport.isWebSocket, pingAt <= now {
             pingAt = now.advanced(byMilliseconds: Limits.pingMilliseconds)
             shard.sendControl(SocketMessage.pingFrame, on: connection)
@@ -218,6 +237,10 @@ final class SocketHandler: ConnectionHandler {
     func reschedule(_ connection: Connection, _ subscriber: Subscriber?, _ shard: Shard) {
         var deadline = connection.lastActive.advanced(byMilliseconds: Limits.deadAfterMilliseconds)
         if let subscriber { deadline = min(deadline, subscriber.heartbeatAt) }
+        if let expires = principal?.expires {
+            let left = expires.nanoseconds - min(expires.nanoseconds, shard.time.wall.nanoseconds)
+            deadline = min(deadline, shard.time.monotonic.advanced(byNanoseconds: Int(left)))
+        }
         if transport.isWebSocket {
             if pingAt.nanoseconds == 0 {
                 pingAt = shard.time.monotonic.advanced(byMilliseconds: Limits.pingMilliseconds)

@@ -14,6 +14,11 @@ enum SocketMessage {
     /// A subscription has ended.
     static func unsubscribed(_ id: String) -> [UInt8] { object("unsubscribed", [("id", .text(id))]) }
 
+    /// A new token holds from now on, until it expires; nil: it never does.
+    static func authenticated(expires: WallTime?) -> [UInt8] {
+        object("authenticated", [("expires", expires.map { .text(RFC3339.text($0)) } ?? .null)])
+    }
+
     /// Events are durable.
     static func published(first: Position?, last: Position?) -> [UInt8] {
         object("published", [("first", .position(first)), ("last", .position(last))])
@@ -54,6 +59,7 @@ enum SocketMessage {
         case text(String)
         case number(Int)
         case position(Position?)
+        case null
     }
 
     private static func object(_ op: String, _ members: [(name: String, value: Value)]) -> [UInt8] {
@@ -63,6 +69,7 @@ enum SocketMessage {
             switch value {
             case .text(let text): JSONText.appendString(text, to: &json)
             case .number(let number): json += Array(String(number).utf8)
+            case .null: json += Array("null".utf8)
             case .position(let position): json += Array((position.map { "\"\($0)\"" } ?? "null").utf8)
             }
         }

@@ -35,25 +35,20 @@ struct SocketProtocol {
         case "unsubscribe": unsubscribe(object)
         case "publish": publish(object, bytes)
         case "ping": answer(SocketMessage.pong)
-        default: fail("unknown-op", "There is no op \"\(op)\"; there are subscribe, unsubscribe, publish and ping.")
+        default:
+            fail(
+                "unknown-op",
+                "There is no op \"\(op)\"; there are subscribe, unsubscribe, publish, authenticate and ping.")
         }
     }
 
     // MARK: Ops
 
     private func authenticate(_ object: JSONObject) {
-        guard handler.transport == .stream, let listener = connection.listener?.configuration else {
-            return fail("unknown-op", "WebSocket clients authenticate when they connect.")
-        }
         guard let token = object["token"]?.string else {
             return fail("invalid-message", "authenticate needs a \"token\".")
         }
-        switch shard.access.authenticate(.token(token), on: listener) {
-        case .principal(let principal): handler.principal = principal
-        case .missing, .invalid:
-            fail("unauthorized", "The token is not known here.")
-            handler.close(.policyViolation, "", on: connection, shard: shard)
-        }
+        handler.authenticate(token, on: connection, shard: shard)
     }
 
     private func subscribe(_ object: JSONObject) {

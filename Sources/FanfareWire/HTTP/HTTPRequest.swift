@@ -1,3 +1,5 @@
+import FanfareBase
+
 /// A method, as far as the service tells them apart. Methods are case-sensitive.
 package enum HTTPMethod: Sendable {
     case get, head, post, put, delete, options, patch
@@ -39,4 +41,34 @@ package struct HTTPRequest {
     package let keepAlive: Bool
     /// The whole body, transfer coding removed; empty when there is none.
     package internal(set) var body: ByteView = .empty
+    /// The head as it came, its empty line included.
+    let head: ByteView
+}
+
+/// A request that outlives the memory it came in, for one that is answered only after something else.
+package struct HTTPRequestCopy: Sendable {
+    private let head: [UInt8]
+    private let body: [UInt8]
+
+    /// A copy of `request`.
+    package init(_ request: HTTPRequest) {
+        head = request.head.array
+        body = request.body.array
+    }
+
+    /// Lends the request; its views are valid within `use`.
+    package func withRequest<Result>(_ use: (HTTPRequest) -> Result) -> Result {
+        head.withByteView { head in
+            body.withByteView { body in
+                do throws(HTTPDecodeError) {
+                    // It was within the decoder's limits when it was copied.
+                    var (request, _) = try HTTPRequestHead.parse(head, headersMax: .max)
+                    request.body = body
+                    return use(request)
+                } catch {
+                    invariantFailure("a head that was parsed once can be parsed again")
+                }
+            }
+        }
+    }
 }

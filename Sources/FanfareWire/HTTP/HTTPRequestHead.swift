@@ -25,7 +25,7 @@ enum HTTPRequestHead {
         let request = HTTPRequest(
             method: line.method, methodName: line.methodName, target: line.target, path: line.path, query: line.query,
             host: host, minorVersion: line.minorVersion, headers: headers,
-            keepAlive: HTTPFraming.keepAlive(headers, minorVersion: line.minorVersion))
+            keepAlive: HTTPFraming.keepAlive(headers, minorVersion: line.minorVersion), head: head)
         return (request, framing)
     }
 

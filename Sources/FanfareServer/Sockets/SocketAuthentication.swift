@@ -1,0 +1,58 @@
+import FanfareEvent
+import FanfareWire
+
+/// Who a socket's client is: said with the first line of the stream protocol, changed by a later token, over when the token
+/// expires.
+extension SocketHandler {
+    /// Takes the token of an `authenticate` op. The first of a connection that had to say who it is lets it in; a later one
+    /// replaces the one before, which goes on to hold when the new one is refused.
+    func authenticate(_ token: String, on connection: Connection, shard: Shard) {
+        guard let listener = connection.listener?.configuration else { return }
+        let outcome = shard.authenticate(BearerToken(authorization: "Bearer \(token)"), on: listener)
+        guard case .unverified(let text) = outcome else { return settle(outcome, on: connection, shard: shard) }
+        guard shard.verify(text, for: connection) else {
+            return refuse("unavailable", "Too many tokens wait to be verified; try again shortly.", connection, shard)
+        }
+        holdInput(on: connection, shard: shard)
+    }
+
+    func tokenVerified(_ outcome: AccessControl.Outcome, on connection: Connection, shard: Shard) {
+        settle(outcome, on: connection, shard: shard)
+        goOn(on: connection, shard: shard)
+    }
+
+    private func settle(_ outcome: AccessControl.Outcome, on connection: Connection, shard: Shard) {
+        switch outcome {
+        case .principal(let new): take(new, on: connection, shard: shard)
+        case .refused(let refusal): refuse("unauthorized", "\(refusal)", connection, shard)
+        case .missing, .invalid, .unverified: refuse("unauthorized", "The token is not known here.", connection, shard)
+        }
+    }
+
+    /// From now on the client is `new`, unless it may not have what it has subscribed to.
+    private func take(_ new: Principal, on connection: Connection, shard: Shard) {
+        let wasKnown = principal != nil
+        for pattern in connection.subscriber?.patterns ?? [] where !new.maySubscribe(pattern) {
+            return refuse("forbidden", "The new token may not subscribe to \(pattern.text).", connection, shard)
+        }
+        principal = new
+        reschedule(connection, connection.subscriber, shard)
+        if wasKnown { shard.sendControl(message(SocketMessage.authenticated(expires: new.expires)), on: connection) }
+    }
+
+    private func refuse(_ title: String, _ detail: String, _ connection: Connection, _ shard: Shard) {
+        shard.sendControl(message(SocketMessage.error(title, detail)), on: connection)
+        if principal == nil { close(.policyViolation, "", on: connection, shard: shard) }
+    }
+
+    /// The token has expired: the client may come back with another one.
+    func tokenExpired(on connection: Connection, shard: Shard) {
+        sayClosing("token expired", retryAfterMilliseconds: 0, on: connection, shard: shard)
+        close(.policyViolation, "token expired", on: connection, shard: shard)
+    }
+}
+
+extension Subscriber {
+    /// Everything it asked for.
+    var patterns: [TopicPattern] { subscriptions.flatMap(\.patterns) }
+}
