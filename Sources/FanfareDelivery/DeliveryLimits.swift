@@ -39,6 +39,12 @@ package enum WebhookLimits {
     /// Deliveries that wait for a retry or are in one. At it the subscription takes no new events: its cursor waits in the
     /// log, which is backpressure without loss. 24 bytes each.
     package static let outstandingRetries = 10_000
+    /// Redelivered events that wait for a retry or are in their first attempt. At it a redelivery takes no more until some
+    /// are decided; live delivery has its own `outstandingRetries`.
+    package static let redeliveriesOutstanding = 1_000
+    /// A redelivery may have one part in so many of the window in flight (at least one), and gets one attempt in so many
+    /// while live delivery has something to do.
+    static let redeliveryShare = 8
     /// Attempts in flight of one subscription, whatever its definition says.
     package static let concurrencyMax = 1_024
     /// Steps of a retry schedule. More are refused.

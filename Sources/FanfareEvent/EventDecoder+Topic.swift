@@ -22,7 +22,7 @@ extension EventDecoder {
         } catch {
             throw .rule(.topic, member, topicDetail(error, member))
         }
-        if Topic.isReserved(identity.span) {
+        if !context.mayUseReservedTopics, Topic.isReserved(identity.span) {
             throw .rule(
                 .reservedTopic, member, "Topics under fanfare are the service's own; nobody else publishes there.")
         }

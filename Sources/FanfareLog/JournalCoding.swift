@@ -73,6 +73,9 @@ extension JournalEntry {
         case define = 1
         case forget, enable, disable, failing, cursor, follow, head, acknowledged, retry, deadLetter, deadLetterRemoved
         case value
+        /// A retry with its flags; `retry` has none and is read only.
+        case flaggedRetry
+        case redelivery, redelivered, announce, announced
     }
 
     /// Appends the entry: kind, then its fields in order; texts and bytes with a UInt32 length before them.
@@ -104,6 +107,17 @@ extension JournalEntry {
         case .retry(let number, let retry): Self.encode(retry, number, &buffer)
         case .deadLetter(let number, let letter): Self.encode(letter, number, &buffer)
         case .deadLetterRemoved(let number, let sequence): Self.begin(.deadLetterRemoved, number, sequence, &buffer)
+        case .redelivery(let number, let redelivery): Self.encode(redelivery, number, &buffer)
+        case .redelivered(let number, let id):
+            Self.begin(.redelivered, number, &buffer)
+            buffer.put(id)
+        case .announce(let announcement):
+            buffer.put(Kind.announce.rawValue)
+            buffer.put(announcement.id)
+            buffer.put(announcement.event)
+        case .announced(let id):
+            buffer.put(Kind.announced.rawValue)
+            buffer.put(id)
         case .value(let key, let bytes):
             buffer.put(Kind.value.rawValue)
             buffer.put(key)
@@ -124,11 +138,23 @@ extension JournalEntry {
     }
 
     private static func encode(_ retry: JournalRetry, _ number: SubscriptionNumber, _ buffer: inout JournalBuffer) {
-        begin(.retry, number, retry.sequence, &buffer)
+        begin(.flaggedRetry, number, retry.sequence, &buffer)
         buffer.put(retry.attempts)
         buffer.put(retry.due.nanoseconds)
         buffer.put(retry.status)
         buffer.put(retry.error.journalText)
+        buffer.put(retry.flags)
+    }
+
+    private static func encode(
+        _ redelivery: JournalRedelivery, _ number: SubscriptionNumber, _ buffer: inout JournalBuffer
+    ) {
+        begin(.redelivery, number, &buffer)
+        buffer.put(redelivery.id)
+        buffer.put(redelivery.from.rawValue)
+        buffer.put(redelivery.through.rawValue)
+        buffer.put(UInt8(redelivery.onlyFailed ? 1 : 0))
+        buffer.put(redelivery.low.rawValue)
     }
 
     private static func encode(_ letter: JournalDeadLetter, _ number: SubscriptionNumber, _ buffer: inout JournalBuffer)
@@ -148,6 +174,12 @@ extension JournalEntry {
         case .head:
             guard let sequence = decoder.sequence() else { return nil }
             self = .head(sequence)
+        case .announce:
+            guard let id = decoder.take(UInt64.self), let event = decoder.bytesField() else { return nil }
+            self = .announce(JournalAnnouncement(id: id, event: event))
+        case .announced:
+            guard let id = decoder.take(UInt64.self) else { return nil }
+            self = .announced(through: id)
         case .value:
             guard let key = decoder.text(), let bytes = decoder.bytesField() else { return nil }
             self = .value(key: key, bytes)
@@ -175,10 +207,13 @@ extension JournalEntry {
                 return nil
             }
             return .acknowledged(number, low...high)
-        case .retry: return retry(number, &decoder)
+        case .retry: return retry(number, hasFlags: false, &decoder)
+        case .flaggedRetry: return retry(number, hasFlags: true, &decoder)
         case .deadLetter: return deadLetter(number, &decoder)
         case .deadLetterRemoved: return decoder.sequence().map { .deadLetterRemoved(number, $0) }
-        case .head, .value: return nil
+        case .redelivery: return redelivery(number, &decoder)
+        case .redelivered: return decoder.take(UInt32.self).map { .redelivered(number, id: $0) }
+        case .head, .value, .announce, .announced: return nil
         }
     }
 
@@ -189,12 +224,26 @@ extension JournalEntry {
         return .define(number, JournalDefinition(id: id, origin: origin, revision: revision, document: document))
     }
 
-    private static func retry(_ number: SubscriptionNumber, _ decoder: inout JournalDecoder) -> Self? {
+    private static func redelivery(_ number: SubscriptionNumber, _ decoder: inout JournalDecoder) -> Self? {
+        guard let id = decoder.take(UInt32.self), let from = decoder.sequence(), let through = decoder.sequence(),
+            let onlyFailed = decoder.take(UInt8.self), let low = decoder.sequence()
+        else { return nil }
+        return .redelivery(
+            number,
+            JournalRedelivery(id: id, from: from, through: through, onlyFailed: onlyFailed != 0, low: low))
+    }
+
+    private static func retry(
+        _ number: SubscriptionNumber, hasFlags: Bool, _ decoder: inout JournalDecoder
+    ) -> Self? {
         guard let sequence = decoder.sequence(), let attempts = decoder.take(UInt32.self), let due = decoder.time(),
-            let status = decoder.take(UInt16.self), let error = decoder.text()
+            let status = decoder.take(UInt16.self), let error = decoder.text(),
+            let flags = hasFlags ? decoder.take(UInt8.self) : 0
         else { return nil }
         return .retry(
-            number, JournalRetry(sequence: sequence, attempts: attempts, due: due, status: status, error: error))
+            number,
+            JournalRetry(
+                sequence: sequence, attempts: attempts, due: due, status: status, error: error, flags: flags))
     }
 
     private static func deadLetter(_ number: SubscriptionNumber, _ decoder: inout JournalDecoder) -> Self? {

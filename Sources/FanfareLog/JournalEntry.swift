@@ -51,14 +51,58 @@ package struct JournalRetry: Equatable, Sendable {
     package var status: UInt16
     /// What went wrong, cut to `LogLimits.journalTextBytesMax`.
     package var error: String
+    /// What else is known of the delivery: bits whose meaning is the server's.
+    package var flags: UInt8
 
     /// A retry.
-    package init(sequence: SequenceNumber, attempts: UInt32, due: WallTime, status: UInt16, error: String) {
+    package init(
+        sequence: SequenceNumber, attempts: UInt32, due: WallTime, status: UInt16, error: String, flags: UInt8 = 0
+    ) {
         self.sequence = sequence
         self.attempts = attempts
         self.due = due
         self.status = status
         self.error = error
+        self.flags = flags
+    }
+}
+
+/// A request to deliver events again, and how far it has come.
+package struct JournalRedelivery: Equatable, Sendable {
+    /// Its number within the subscription.
+    package var id: UInt32
+    /// The first event asked for.
+    package var from: SequenceNumber
+    /// The last event asked for.
+    package var through: SequenceNumber
+    /// Only what was given up on, or all that match.
+    package var onlyFailed: Bool
+    /// Everything asked for up to here is delivered, has a retry or was given up on again.
+    package var low: SequenceNumber
+
+    /// A request of which everything up to `low` is decided.
+    package init(
+        id: UInt32, from: SequenceNumber, through: SequenceNumber, onlyFailed: Bool, low: SequenceNumber
+    ) {
+        self.id = id
+        self.from = from
+        self.through = through
+        self.onlyFailed = onlyFailed
+        self.low = low
+    }
+}
+
+/// An event of the service's own that is to be published: recorded with what it tells of, published when that is durable.
+package struct JournalAnnouncement: Equatable, Sendable {
+    /// Ascending within the journal; part of the event's id, so that publishing it twice makes one event.
+    package var id: UInt64
+    /// The event as JSON, at most `LogLimits.journalValueBytesMax` bytes.
+    package var event: [UInt8]
+
+    /// The event with the number `id`.
+    package init(id: UInt64, event: [UInt8]) {
+        self.id = id
+        self.event = event
     }
 }
 
@@ -119,6 +163,14 @@ package enum JournalEntry: Equatable, Sendable {
     case deadLetter(SubscriptionNumber, JournalDeadLetter)
     /// The dead letter of this number is not kept any more.
     case deadLetterRemoved(SubscriptionNumber, SequenceNumber)
+    /// Events are to be delivered again, or how far that has come; replaces what was known under its id.
+    case redelivery(SubscriptionNumber, JournalRedelivery)
+    /// The redelivery of this id is complete.
+    case redelivered(SubscriptionNumber, id: UInt32)
+    /// This event is to be published.
+    case announce(JournalAnnouncement)
+    /// All announcements up to this id are in the log.
+    case announced(through: UInt64)
     /// Bytes under a name, for example ticket keys; empty bytes remove it.
     case value(key: String, [UInt8])
 }

@@ -29,6 +29,9 @@ package struct JournalState: Equatable, Sendable {
         /// Dead letters, oldest first; at least the newest `LogLimits.deadLettersPerSubscriptionMax` of them.
         package internal(set) var deadLetters: [JournalDeadLetter] = []
 
+        /// Requests to deliver events again, oldest first.
+        package internal(set) var redeliveries: [JournalRedelivery] = []
+
         init(_ definition: JournalDefinition) { self.definition = definition }
     }
 
@@ -38,6 +41,14 @@ package struct JournalState: Equatable, Sendable {
     package internal(set) var values: [String: [UInt8]] = [:]
     /// The shared cursor of those that follow.
     package internal(set) var head = SequenceNumber.zero
+
+    /// Events of the service's own that are not in the log yet, by ascending id.
+    package internal(set) var announcements: [JournalAnnouncement] = []
+    /// Every announcement up to this id is in the log.
+    package internal(set) var announcedThrough: UInt64 = 0
+
+    /// An id no announcement has had.
+    package var unusedAnnouncement: UInt64 { max(announcements.last?.id ?? 0, announcedThrough) + 1 }
 
     /// Nothing known.
     package init() {}
@@ -58,7 +69,10 @@ package struct JournalState: Equatable, Sendable {
         switch entry {
         case .define(let number, let definition): define(number, definition)
         case .forget(let number): subscriptions[number] = nil
-        case .enable(let number): subscriptions[number]?.disabled = nil
+        case .enable(let number):
+            subscriptions[number]?.disabled = nil
+            // The endpoint is judged anew.
+            subscriptions[number]?.failingSince = nil
         case .disable(let number, let reason, let time): subscriptions[number]?.disabled = (reason.journalText, time)
         case .failing(let number, let since): subscriptions[number]?.failingSince = since
         case .cursor(let number, let cursor): subscriptions[number]?.move(to: cursor)
@@ -68,7 +82,13 @@ package struct JournalState: Equatable, Sendable {
         case .retry(let number, let retry): subscriptions[number]?.keep(retry)
         case .deadLetter(let number, let letter): subscriptions[number]?.keep(letter)
         case .deadLetterRemoved(let number, let sequence):
-            subscriptions[number]?.deadLetters.removeAll { $0.sequence == sequence }
+            subscriptions[number]?.removeDeadLetter(sequence)
+        case .redelivery(let number, let redelivery): subscriptions[number]?.keep(redelivery)
+        case .redelivered(let number, let id): subscriptions[number]?.redeliveries.removeAll { $0.id == id }
+        case .announce(let announcement): announcements.append(announcement)
+        case .announced(let id):
+            announcedThrough = max(announcedThrough, id)
+            announcements.removeFirst(announcements.prefix { $0.id <= id }.count)
         case .value(let key, let bytes): values[key] = bytes.isEmpty ? nil : bytes
         }
     }
@@ -97,8 +117,11 @@ package struct JournalState: Equatable, Sendable {
             for retry in subscription.retries.values.sorted(by: { $0.sequence < $1.sequence }) {
                 body(.retry(number, retry))
             }
+            for redelivery in subscription.redeliveries { body(.redelivery(number, redelivery)) }
             if subscription.isFollowing { body(.follow(number)) }
         }
+        if announcedThrough > 0 { body(.announced(through: announcedThrough)) }
+        for announcement in announcements { body(.announce(announcement)) }
         body(.head(head))
     }
 }
@@ -137,6 +160,19 @@ extension JournalState.Subscription {
         let limit = LogLimits.deadLettersPerSubscriptionMax
         if deadLetters.count > limit + limit / 8 { deadLetters.removeFirst(deadLetters.count - limit) }
         acknowledge(letter.sequence...letter.sequence)
+    }
+
+    /// The oldest are redelivered first, so the letter is near the front.
+    mutating func removeDeadLetter(_ sequence: SequenceNumber) {
+        if let place = deadLetters.firstIndex(where: { $0.sequence == sequence }) { deadLetters.remove(at: place) }
+    }
+
+    mutating func keep(_ redelivery: JournalRedelivery) {
+        if let place = redeliveries.firstIndex(where: { $0.id == redelivery.id }) {
+            redeliveries[place] = redelivery
+        } else {
+            redeliveries.append(redelivery)
+        }
     }
 
     /// Adds a range to `acknowledged`, joining those it touches.

@@ -8,6 +8,8 @@ struct ScheduleHarness {
     var seconds: Double = 1_000
     /// Sequences of events that match and have not been taken.
     var upcoming: [UInt64] = []
+    /// What requests to deliver again ask for, by id.
+    var again: [UInt32: [UInt64]] = [:]
 
     var now: TurnTime {
         let nanoseconds = UInt64(seconds * 1_000_000_000)
@@ -24,21 +26,53 @@ struct ScheduleHarness {
         schedule = WebhookSchedule(options, cursor: WebhookCursor(low: SequenceNumber(low)), now: start)
     }
 
-    /// Everything that may be attempted now, as `sequence/attempt`.
+    /// Everything that may be attempted now, as `sequence/attempt`; with an `r` when it was asked for again.
     mutating func attempts() -> [String] {
         var attempts: [String] = []
+        var hasNews = true
         while true {
-            switch schedule.next(now: now.monotonic) {
-            case .attempt(let attempt): attempts.append("\(attempt.sequence.rawValue)/\(attempt.number)")
+            switch schedule.next(now: now.monotonic, hasNews: hasNews) {
+            case .attempt(let attempt): attempts.append(Self.text(attempt))
             case .takeNext:
                 upcoming.removeAll { $0 <= schedule.taken.rawValue }
-                guard !upcoming.isEmpty else { return attempts }
+                guard !upcoming.isEmpty else {
+                    hasNews = false
+                    continue
+                }
                 let sequence = SequenceNumber(upcoming.removeFirst())
                 guard let attempt = schedule.take(sequence, now: now.monotonic) else { continue }
-                attempts.append("\(attempt.sequence.rawValue)/\(attempt.number)")
+                attempts.append(Self.text(attempt))
+            case .takeRedelivery:
+                if let attempt = takeRedelivery() { attempts.append(Self.text(attempt)) }
             case .wait: return attempts
             }
         }
+    }
+
+    private mutating func takeRedelivery() -> WebhookAttempt? {
+        guard let request = schedule.redelivery else { return nil }
+        let next = again[request.id]?.first { $0 > schedule.redeliveryTaken.rawValue }
+        guard let next else {
+            schedule.passRedelivery(to: request.through)
+            return nil
+        }
+        return schedule.takeRedelivery(SequenceNumber(next), now: now.monotonic)
+    }
+
+    private static func text(_ attempt: WebhookAttempt) -> String {
+        "\(attempt.sequence.rawValue)/\(attempt.number)\(attempt.isRedelivery ? "r" : "")"
+    }
+
+    /// Lets the window grow by quick successes.
+    mutating func grow(to size: Int) {
+        while schedule.windowSize < size {
+            let next = schedule.taken.rawValue + 1
+            upcoming = Array(next..<next + UInt64(size))
+            let begun = attempts().map { UInt64($0.prefix { $0 != "/" })! }
+            for sequence in begun { finish(sequence, .delivered) }
+            upcoming = []
+        }
+        _ = changes()
     }
 
     @discardableResult

@@ -14,7 +14,8 @@ private func define(_ number: SubscriptionNumber, revision: UInt64 = 1) -> Journ
 
 private func retry(_ number: UInt64, attempts: UInt32 = 1) -> JournalRetry {
     JournalRetry(
-        sequence: sequence(number), attempts: attempts, due: WallTime(nanoseconds: 77), status: 503, error: "busy")
+        sequence: sequence(number), attempts: attempts, due: WallTime(nanoseconds: 77), status: 503, error: "busy",
+        flags: 3)
 }
 
 private func letter(_ number: UInt64) -> JournalDeadLetter {
@@ -22,7 +23,32 @@ private func letter(_ number: UInt64) -> JournalDeadLetter {
         sequence: sequence(number), kind: 2, time: WallTime(nanoseconds: 9), attempts: 10, status: 500, error: "no")
 }
 
+private func redelivery(_ id: UInt32, low: UInt64) -> JournalRedelivery {
+    JournalRedelivery(id: id, from: sequence(1), through: sequence(9), onlyFailed: true, low: sequence(low))
+}
+
 @Suite struct JournalTests {
+    @Test func anAnnouncementsIdIsNeverUsedAgain() throws {
+        let harness = try JournalHarness()
+        harness.journal.record(.announce(JournalAnnouncement(id: 1, event: [1])))
+        harness.journal.record(.announced(through: 1))
+        harness.turn()
+        harness.advance(milliseconds: 1001)
+        harness.turn()
+        // Twice, since the second start reads the snapshot of the first.
+        let again = try JournalHarness(try JournalHarness(harness.storage.crashed(.losesUnsynced)).storage)
+        #expect(again.journal.state.announcements.isEmpty)
+        #expect(again.journal.state.unusedAnnouncement == 2)
+    }
+
+    @Test func enablingForgetsThatTheEndpointWasFailing() {
+        var state = JournalState()
+        state.apply(define(one))
+        state.apply(.failing(one, since: WallTime(nanoseconds: 6)))
+        state.apply(.enable(one))
+        #expect(state.subscriptions[one]?.failingSince == nil)
+    }
+
     @Test func everyKindOfEntrySurvivesARestart() throws {
         let harness = try JournalHarness()
         let entries: [JournalEntry] = [
@@ -31,6 +57,10 @@ private func letter(_ number: UInt64) -> JournalDeadLetter {
             .disable(one, reason: "gone", time: WallTime(nanoseconds: 5)),
             .failing(one, since: WallTime(nanoseconds: 6)),
             .value(key: "tickets", [1, 2, 3]), define(one, revision: 2),
+            .redelivery(one, redelivery(1, low: 2)), .redelivery(one, redelivery(2, low: 0)),
+            .redelivery(one, redelivery(2, low: 4)), .redelivered(one, id: 1),
+            .announce(JournalAnnouncement(id: 1, event: [1])), .announce(JournalAnnouncement(id: 2, event: [2])),
+            .announce(JournalAnnouncement(id: 3, event: [3])), .announced(through: 2),
         ]
         for entry in entries {
             harness.journal.record(entry)
@@ -51,6 +81,9 @@ private func letter(_ number: UInt64) -> JournalDeadLetter {
         #expect(first.definition.revision == 2)
         #expect(state.subscriptions[two]?.deadLetters == [letter(3)])
         #expect(state.values == ["tickets": [1, 2, 3]])
+        #expect(first.redeliveries == [redelivery(2, low: 4)])
+        #expect(state.announcements == [JournalAnnouncement(id: 3, event: [3])])
+        #expect(state.unusedAnnouncement == 4)
     }
 
     @Test func acknowledgedRangesJoinAndTheCursorSwallowsThem() {

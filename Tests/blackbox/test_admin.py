@@ -247,9 +247,11 @@ class Lists(AdminTest):
         self.assertProblem(self.get("/v1/dead-letters?subscription=none"), 404)
         self.assertEqual(self.service.subscription("dead")["dead_letters"], 2)
         answer = self.post("/v1/subscriptions/dead/redeliver", {"from": second, "to": second})
-        self.assertEqual((answer.status, answer.json()), (202, {"redelivering": 1, "left": 0}))
+        self.assertEqual((answer.status, answer.json()["redelivering"]), (202, 1))
         self.assertEqual(receiver.wait(5, "/d")[4].event()["id"], "1")
-        self.assertEqual([l["position"] for l in self.get("/v1/dead-letters").json()["dead_letters"]], [first])
+        eventually(
+            lambda: [l["position"] for l in self.get("/v1/dead-letters").json()["dead_letters"]] == [first],
+            what="one dead letter being left")
         webhook_ids = {d.webhook_id for d in receiver.at("/d") if d.event()["id"] == "1"}
         self.assertEqual(len(webhook_ids), 1)
         self.service.kill()
@@ -264,7 +266,6 @@ class Lists(AdminTest):
             with self.subTest(body):
                 problem = self.assertProblem(self.post("/v1/subscriptions/mine/redeliver", body), 400)
                 self.assertEqual(problem["errors"][0]["pointer"], pointer)
-        self.assertProblem(self.post("/v1/subscriptions/mine/redeliver", {"only": "all"}), 501)
 
     def test_connections_are_listed_most_behind_first(self):
         sockets = [self.open(self.service.websocket("/v1/subscribe?topic=c.>")), self.open(self.service.sse("/v1/subscribe?topic=c.d"))]

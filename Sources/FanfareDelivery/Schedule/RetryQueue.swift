@@ -8,6 +8,12 @@ struct RetryQueue {
         var sequence: SequenceNumber
         /// The number of the attempt to come.
         var attempt: Int
+        var isOwn: Bool
+
+        /// The attempt it waits for.
+        func made(isRedelivery: Bool) -> WebhookAttempt {
+            WebhookAttempt(sequence: sequence, number: attempt, isOwn: isOwn, isRedelivery: isRedelivery, due: due)
+        }
 
         func isBefore(_ other: Entry) -> Bool { due == other.due ? sequence < other.sequence : due < other.due }
     }

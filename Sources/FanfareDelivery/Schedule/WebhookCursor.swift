@@ -54,11 +54,31 @@ package struct WebhookRetry: Equatable, Sendable {
     package var attempt: Int
     /// Not before.
     package var due: WallTime
+    /// The event is the service's own.
+    package var isOwn: Bool
+    /// It was asked for again.
+    package var isRedelivery: Bool
 
     /// A retry.
-    package init(sequence: SequenceNumber, attempt: Int, due: WallTime) {
+    package init(
+        sequence: SequenceNumber, attempt: Int, due: WallTime, isOwn: Bool = false, isRedelivery: Bool = false
+    ) {
         self.sequence = sequence
         self.attempt = attempt
         self.due = due
+        self.isOwn = isOwn
+        self.isRedelivery = isRedelivery
+    }
+
+    /// The retry that makes `attempt`.
+    init(_ attempt: WebhookAttempt, due: WallTime) {
+        self.init(
+            sequence: attempt.sequence, attempt: attempt.number, due: due, isOwn: attempt.isOwn,
+            isRedelivery: attempt.isRedelivery)
+    }
+
+    /// The attempt to come.
+    var next: WebhookAttempt {
+        WebhookAttempt(sequence: sequence, number: attempt, isOwn: isOwn, isRedelivery: isRedelivery)
     }
 }

@@ -41,6 +41,11 @@ package enum WebhookFailure: Equatable, Sendable {
     case timeout
     /// The request could not be made from this event.
     case unrepresentable
+    /// Retention has removed the event.
+    case expired
+
+    /// Whether it says nothing of the endpoint, and another attempt would not help.
+    var isOfTheEvent: Bool { self == .unrepresentable || self == .expired }
 
     /// Whether the endpoint asks for less.
     var isThrottle: Bool {

@@ -31,11 +31,23 @@ package struct WebhookAttempt: Equatable, Sendable {
     package var sequence: SequenceNumber
     /// From 1.
     package var number: Int
+    /// The event is the service's own: when it is given up on, that is no dead letter.
+    package var isOwn: Bool
+    /// It was asked for again.
+    package var isRedelivery: Bool
+    /// When it might have been made; nil when that is the event's own time.
+    package var due: MonotonicTime?
 
     /// Attempt `number` to deliver `sequence`.
-    package init(sequence: SequenceNumber, number: Int) {
+    package init(
+        sequence: SequenceNumber, number: Int, isOwn: Bool = false, isRedelivery: Bool = false,
+        due: MonotonicTime? = nil
+    ) {
         self.sequence = sequence
         self.number = number
+        self.isOwn = isOwn
+        self.isRedelivery = isRedelivery
+        self.due = due
     }
 }
 
@@ -45,6 +57,9 @@ package enum WebhookStep: Equatable, Sendable {
     case attempt(WebhookAttempt)
     /// There is room: find the first matching event above `cursor` and `take` it, or `pass` to the head if there is none.
     case takeNext
+    /// There is room to deliver again: find the first event above `redeliveryTaken` that `redelivery` asks for and
+    /// `takeRedelivery` it, or `passRedelivery`.
+    case takeRedelivery
     /// Nothing now; ask again when an answer comes, and at `deadline`.
     case wait
 }
@@ -80,6 +95,7 @@ package struct WebhookSchedule {
     private var waiting = RetryQueue()
     /// Retries waiting or in flight.
     private var retries = 0
+    private var lane = RedeliveryLane()
     private var pace: EndpointPace
 
     /// A subscription as the journal left it, or a new one that begins after `cursor.low`.
@@ -129,32 +145,45 @@ package struct WebhookSchedule {
     /// Attempts in flight.
     package var inFlightCount: Int { inFlight.count }
     /// Deliveries that failed and are to be tried again, those in flight included.
-    package var retryCount: Int { retries }
+    package var retryCount: Int { retries + lane.retries }
+    /// The request to deliver again that is being worked off.
+    package var redelivery: WebhookRedelivery? { lane.current }
+    /// Everything it asks for up to here has been taken.
+    package var redeliveryTaken: SequenceNumber { lane.taken }
     /// Whether the breaker holds back deliveries.
     package var isBreakerOpen: Bool { pace.isBreakerOpen }
     /// Attempts the endpoint is given at once, by how it has answered.
     package var windowSize: Int { pace.windowSize }
 
-    /// What to do now. Asked again until it says `wait`, or `takeNext` finds nothing.
-    package mutating func next(now: MonotonicTime) -> WebhookStep {
+    /// What to do now. Asked again until it says `wait`, or what it says to take is not there. `hasNews`: there may be
+    /// events above the cursor; `hasMore`: what is to be delivered again can be had now.
+    package mutating func next(now: MonotonicTime, hasNews: Bool = true, hasMore: Bool = true) -> WebhookStep {
         guard disabled == nil, let from = pace.permitsFrom(inFlight: inFlight.count), from <= now else { return .wait }
         if options.order == .all, !inFlight.isEmpty { return .wait }
-        if let first = waiting.first, first.due <= now {
-            let entry = waiting.removeFirst()
-            return .attempt(start(WebhookAttempt(sequence: entry.sequence, number: entry.attempt), now))
+        let isLiveDue = waiting.first.map { $0.due <= now } ?? false
+        let isLive = isLiveDue || (hasNews && mayTake)
+        if !isLive || lane.isDue, let step = nextRedelivery(now, hasMore) { return step }
+        if isLiveDue { return .attempt(start(waiting.removeFirst(), isRedelivery: false, now)) }
+        return isLive ? .takeNext : .wait
+    }
+
+    private mutating func nextRedelivery(_ now: MonotonicTime, _ hasMore: Bool) -> WebhookStep? {
+        guard lane.mayStart(window: pace.windowSize) else { return nil }
+        if let first = lane.waiting.first, first.due <= now {
+            return .attempt(start(lane.waiting.removeFirst(), isRedelivery: true, now))
         }
-        return mayTake ? .takeNext : .wait
+        return hasMore && lane.mayTake ? .takeRedelivery : nil
     }
 
     /// The next matching event, found after `next` said `takeNext`. Its first attempt is in flight from now on; nil when it
-    /// is accounted for already, and `next` is to be asked again.
-    package mutating func take(_ sequence: SequenceNumber, now: MonotonicTime) -> WebhookAttempt? {
+    /// is accounted for already, and `next` is to be asked again. `isOwn`: the event is the service's own.
+    package mutating func take(_ sequence: SequenceNumber, isOwn: Bool = false, now: MonotonicTime) -> WebhookAttempt? {
         invariant(sequence > taken, "events are taken once, in sequence order")
         let isKnown = ahead.first { $0.upperBound >= sequence }?.contains(sequence) ?? false
         pass(to: sequence)
         if isKnown { return nil }
         open.append(sequence)
-        return start(WebhookAttempt(sequence: sequence, number: 1), now)
+        return start(WebhookAttempt(sequence: sequence, number: 1, isOwn: isOwn), now)
     }
 
     /// Nothing up to `sequence` matches (or it was reported as a gap): the cursor passes it.
@@ -170,8 +199,13 @@ package struct WebhookSchedule {
     package func deadline(now: MonotonicTime) -> MonotonicTime? {
         guard disabled == nil, let from = pace.permitsFrom(inFlight: inFlight.count) else { return nil }
         if options.order == .all, !inFlight.isEmpty { return nil }
-        if mayTake, from > now { return from }
-        return waiting.first.map { max($0.due, from) }
+        // What may be taken and is not there comes with news, not with time.
+        if mayTake || lane.mayTake, from > now { return from }
+        var due = waiting.first?.due
+        if lane.mayStart(window: pace.windowSize), let other = lane.waiting.first?.due {
+            due = min(due ?? other, other)
+        }
+        return due.map { max($0, from) }
     }
 
     /// Takes the outcome of an attempt in flight. `random` is any 64 bits, for the jitter.
@@ -182,8 +216,8 @@ package struct WebhookSchedule {
             invariantBroken("only what is in flight finishes")
         }
         let entry = inFlight.remove(at: place)
-        let number = entry.attempt.number
-        var verdict = WebhookVerdict(sequence: sequence, attempt: number, result: .delivered)
+        if entry.attempt.isRedelivery { lane.ended() }
+        var verdict = WebhookVerdict(attempt: entry.attempt, result: .delivered)
         switch outcome {
         case .delivered:
             pace.succeeded(latencyNanoseconds: now.monotonic.nanoseconds(since: entry.started))
@@ -192,12 +226,18 @@ package struct WebhookSchedule {
             delivered.append(entry.attempt)
         case .notMade:
             pace.returned(now: now.monotonic)
-            waiting.insert(.init(due: now.monotonic, sequence: sequence, attempt: number))
+            wait(entry.attempt, until: now.monotonic)
             verdict.result = .notMade
         case .gone:
             settle(entry.attempt)
-            verdict.result = .retry(schedule(sequence, attempt: max(number, 2), after: 0, now))
+            var next = entry.attempt
+            next.number = max(next.number, 2)
+            verdict.result = .retry(schedule(next, after: 0, now))
             verdict.health = .disabled(.gone)
+        case .failed(let failure, _) where failure.isOfTheEvent:
+            pace.returned(now: now.monotonic)
+            settle(entry.attempt)
+            verdict.result = giveUp(entry.attempt, failure)
         case .failed(let failure, let retryAfterSeconds):
             pace.failed(failure, retryAfterSeconds: retryAfterSeconds, now: now.monotonic)
             verdict.health = health.failed(now: now.wall, disableAfter: options.disableAfterNanoseconds)
@@ -218,25 +258,55 @@ package struct WebhookSchedule {
         pace = EndpointPace(concurrency: Self.concurrency(options), rateLimit: options.rateLimit)
     }
 
-    /// Takes up again what was given up on: due now, with the schedule ahead of it but for the first delay. False when it
-    /// is a retry already, or when no more retries are kept.
-    package mutating func redeliver(_ sequence: SequenceNumber, now: TurnTime) -> Bool {
-        let isKnown =
-            waiting.entries.contains { $0.sequence == sequence }
-            || inFlight.contains { $0.attempt.sequence == sequence }
-        guard !isKnown, retries < WebhookLimits.outstandingRetries else { return false }
-        _ = schedule(sequence, attempt: 2, after: 0, now)
-        return true
+    // MARK: Delivering again
+
+    /// A request to deliver again, worked off when those before it are.
+    package mutating func redeliver(_ request: WebhookRedelivery) { lane.add(request) }
+
+    /// The next event asked for, found after `next` said `takeRedelivery`; nil when live delivery is about to bring it, and
+    /// `next` is to be asked again.
+    package mutating func takeRedelivery(
+        _ sequence: SequenceNumber, isOwn: Bool = false, now: MonotonicTime
+    ) -> WebhookAttempt? {
+        invariant(sequence > lane.taken, "events are taken once for each request, in sequence order")
+        if sequence > taken || isPending(sequence) {
+            lane.pass(to: sequence)
+            return nil
+        }
+        lane.take(sequence)
+        return start(WebhookAttempt(sequence: sequence, number: 1, isOwn: isOwn, isRedelivery: true, due: now), now)
+    }
+
+    /// Nothing up to `sequence` is asked for.
+    package mutating func passRedelivery(to sequence: SequenceNumber) { lane.pass(to: sequence) }
+
+    /// What became of requests since this was last asked; after the verdicts given so far have been recorded.
+    package mutating func takeRedeliveryChanges() -> [RedeliveryChange] { lane.takeChanges() }
+
+    /// How far a request to deliver again has come.
+    package struct RedeliveryChange: Equatable, Sendable {
+        /// The request, everything up to whose `low` is decided.
+        package var request: WebhookRedelivery
+        /// There is nothing left of it.
+        package var isComplete: Bool
+    }
+
+    private func isPending(_ sequence: SequenceNumber) -> Bool {
+        inFlight.contains { $0.attempt.sequence == sequence } || waiting.entries.contains { $0.sequence == sequence }
+            || lane.waiting.entries.contains { $0.sequence == sequence }
     }
 
     /// The log has removed everything up to `sequence`: what waits there can no longer be delivered and is given up on
     /// (kind `expired`). What is in flight finishes. Ascending.
     package mutating func expire(through sequence: SequenceNumber) -> [WebhookAttempt] {
-        let gone = waiting.remove { $0.sequence <= sequence }.map {
-            WebhookAttempt(sequence: $0.sequence, number: $0.attempt)
+        let gone =
+            waiting.remove { $0.sequence <= sequence }.map { $0.made(isRedelivery: false) }
+            + lane.waiting.remove { $0.sequence <= sequence }.map { $0.made(isRedelivery: true) }
+        for attempt in gone {
+            settle(attempt)
+            if attempt.isOwn { delivered.append(attempt) }
         }
-        for attempt in gone { settle(attempt) }
-        return gone.sorted { $0.sequence < $1.sequence }
+        return gone.filter { !$0.isOwn }.sorted { $0.sequence < $1.sequence }
     }
 
     private var mayTake: Bool {
@@ -247,14 +317,20 @@ package struct WebhookSchedule {
         options.order == .all ? 1 : options.concurrency
     }
 
+    private mutating func start(_ entry: RetryQueue.Entry, isRedelivery: Bool, _ now: MonotonicTime) -> WebhookAttempt {
+        start(entry.made(isRedelivery: isRedelivery), now)
+    }
+
     private mutating func start(_ attempt: WebhookAttempt, _ now: MonotonicTime) -> WebhookAttempt {
         pace.started(now: now)
+        if attempt.isRedelivery { lane.started() } else { lane.liveStarted() }
         inFlight.append(InFlight(attempt: attempt, started: now))
         return attempt
     }
 
     /// The attempt is decided: it is no longer open, or no longer a retry.
     private mutating func settle(_ attempt: WebhookAttempt) {
+        if attempt.isRedelivery { return lane.settle(attempt) }
         if attempt.number > 1 {
             retries -= 1
             return
@@ -267,30 +343,41 @@ package struct WebhookSchedule {
         _ attempt: WebhookAttempt, _ failure: WebhookFailure, _ now: TurnTime, _ random: UInt64
     ) -> WebhookVerdict.Result {
         guard let delay = options.retry.delay(afterAttempt: attempt.number, random: random) else {
-            return .deadLetter(failure)
+            return giveUp(attempt, failure)
         }
         let pause = Int(pace.notBefore.nanoseconds(since: now.monotonic))
-        return .retry(schedule(attempt.sequence, attempt: attempt.number + 1, after: max(delay, pause), now))
+        var next = attempt
+        next.number += 1
+        return .retry(schedule(next, after: max(delay, pause), now))
+    }
+
+    /// Nothing more is attempted: a dead letter, unless the event is the service's own.
+    private mutating func giveUp(_ attempt: WebhookAttempt, _ failure: WebhookFailure) -> WebhookVerdict.Result {
+        guard attempt.isOwn else { return .deadLetter(failure) }
+        delivered.append(attempt)
+        return .dropped(failure)
     }
 
     private mutating func schedule(
-        _ sequence: SequenceNumber, attempt: Int, after nanoseconds: Int, _ now: TurnTime
+        _ attempt: WebhookAttempt, after nanoseconds: Int, _ now: TurnTime
     ) -> WebhookRetry {
-        retries += 1
-        waiting.insert(
-            .init(due: now.monotonic.advanced(byNanoseconds: nanoseconds), sequence: sequence, attempt: attempt))
-        let due = WallTime(nanoseconds: now.wall.nanoseconds + UInt64(nanoseconds))
-        return WebhookRetry(sequence: sequence, attempt: attempt, due: due)
+        if attempt.isRedelivery { lane.restoreRetry() } else { retries += 1 }
+        wait(attempt, until: now.monotonic.advanced(byNanoseconds: nanoseconds))
+        return WebhookRetry(attempt, due: WallTime(nanoseconds: now.wall.nanoseconds + UInt64(nanoseconds)))
+    }
+
+    private mutating func wait(_ attempt: WebhookAttempt, until due: MonotonicTime) {
+        let entry = RetryQueue.Entry(
+            due: due, sequence: attempt.sequence, attempt: attempt.number, isOwn: attempt.isOwn)
+        if attempt.isRedelivery { lane.waiting.insert(entry) } else { waiting.insert(entry) }
     }
 
     private mutating func restore(_ retry: WebhookRetry, _ now: TurnTime) {
         let wait = retry.due > now.wall ? retry.due.nanoseconds - now.wall.nanoseconds : 0
         let longest = UInt64(options.retry.delays.max() ?? 0) * 2
         let bounded = Int(min(wait, max(longest, WebhookLimits.retryAfterSeconds * 1_000_000_000)))
-        retries += 1
-        waiting.insert(
-            .init(
-                due: now.monotonic.advanced(byNanoseconds: bounded), sequence: retry.sequence,
-                attempt: max(2, retry.attempt)))
+        var attempt = retry.next
+        attempt.number = max(2, attempt.number)
+        _ = schedule(attempt, after: bounded, now)
     }
 }

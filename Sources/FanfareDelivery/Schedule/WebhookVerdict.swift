@@ -13,14 +13,14 @@ package struct WebhookVerdict: Equatable, Sendable {
         case retry(WebhookRetry)
         /// Given up on.
         case deadLetter(WebhookFailure)
+        /// Given up on without a dead letter: the event is the service's own.
+        case dropped(WebhookFailure)
         /// The attempt was not made; it is due again at once.
         case notMade
     }
 
-    /// The event.
-    package var sequence: SequenceNumber
-    /// The attempt that this is about, from 1.
-    package var attempt: Int
+    /// The attempt that this is about.
+    package var attempt: WebhookAttempt
     /// What becomes of the delivery.
     package var result: Result
     /// What this says of the endpoint, when that is news.

@@ -13,7 +13,10 @@ package enum WebhookContentMode: Sendable {
 /// Writes an event's content headers and its body.
 enum WebhookContent {
     /// Appends `content-type` and, in binary mode, the attributes, each ending its line.
-    static func appendHeaders(_ record: EventRecord, _ mode: WebhookContentMode, to target: inout [UInt8]) {
+    static func appendHeaders(
+        _ record: EventRecord, _ mode: WebhookContentMode, _ include: WebhookRequest.Inclusions,
+        to target: inout [UInt8]
+    ) {
         if mode == .structured {
             target.append("content-type: application/cloudevents+json; charset=utf-8\r\n")
             return
@@ -21,10 +24,22 @@ enum WebhookContent {
         appendContentType(record, to: &target)
         guard mode == .binary else { return }
         for index in 0..<record.attributeCount { append(record, record.attribute(index), to: &target) }
+        guard include.contains(.position) else { return }
+        target.append("ce-fanfareposition: ")
+        let position = EventRecord.positionOffset..<EventRecord.positionOffset + Position.textBytes
+        unsafe target.append(contentsOf: record.canonical[position])
+        target.append("\r\n")
     }
 
     /// Appends the body; false when `data_base64` is not base64.
-    static func appendBody(_ record: EventRecord, _ mode: WebhookContentMode, to target: inout [UInt8]) -> Bool {
+    static func appendBody(
+        _ record: EventRecord, _ mode: WebhookContentMode, _ include: WebhookRequest.Inclusions,
+        to target: inout [UInt8]
+    ) -> Bool {
+        if mode == .structured, include.contains(.position) {
+            unsafe target.append(contentsOf: record.canonical)
+            return true
+        }
         if mode == .structured {
             target.append(UInt8(ascii: "{"))
             unsafe target.append(contentsOf: record.members)

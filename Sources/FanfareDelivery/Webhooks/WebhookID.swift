@@ -24,6 +24,12 @@ package struct WebhookID: Hashable, Sendable {
         high = result.high
     }
 
+    /// The identifier of something that is at no position: 128 random bits.
+    package init(low: UInt64, high: UInt64) {
+        self.low = low
+        self.high = high
+    }
+
     /// Appends the text.
     package func append(to target: inout [UInt8]) {
         target.append("msg_")

@@ -16,18 +16,37 @@ package struct WebhookRequest {
         package var contentMode: WebhookContentMode
         /// Configured headers, in their order.
         package var headers: [(name: String, value: String)]
+        /// What is left out unless it is asked for.
+        package var include: Inclusions
 
         /// Options.
         package init(
             target: String, host: String, version: String, contentMode: WebhookContentMode = .structured,
-            headers: [(name: String, value: String)] = []
+            headers: [(name: String, value: String)] = [], include: Inclusions = []
         ) {
+            self.include = include
             self.target = target
             self.host = host
             self.version = version
             self.contentMode = contentMode
             self.headers = headers
         }
+    }
+
+    /// What requests carry only when a subscription asks for it.
+    package struct Inclusions: OptionSet, Sendable {
+        /// One bit each.
+        package let rawValue: UInt8
+
+        /// The inclusions of these bits.
+        package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+        /// The attribute `fanfareposition`.
+        package static let position = Inclusions(rawValue: 1)
+        /// The publisher's `tracestate`.
+        package static let traceState = Inclusions(rawValue: 2)
+        /// The publisher's `baggage`.
+        package static let baggage = Inclusions(rawValue: 4)
     }
 
     /// What one attempt is about.
@@ -49,6 +68,7 @@ package struct WebhookRequest {
 
     private let head: [UInt8]
     private let contentMode: WebhookContentMode
+    private let include: Inclusions
     private let signer: WebhookSigner
     private var signed: [UInt8] = []
     private var body: [UInt8] = []
@@ -64,6 +84,7 @@ package struct WebhookRequest {
         self.head = head
         self.signer = signer
         contentMode = options.contentMode
+        include = options.include
     }
 
     /// Appends the request of one attempt to `request`. Allocates nothing once its buffers have grown.
@@ -71,14 +92,16 @@ package struct WebhookRequest {
         _ record: EventRecord, _ attempt: Attempt, to request: inout [UInt8]
     ) throws(WebhookRequestError) {
         body.removeAll(keepingCapacity: true)
-        guard WebhookContent.appendBody(record, contentMode, to: &body) else { throw .undecodableData }
+        guard WebhookContent.appendBody(record, contentMode, include, to: &body) else { throw .undecodableData }
         request += head
-        WebhookContent.appendHeaders(record, contentMode, to: &request)
+        WebhookContent.appendHeaders(record, contentMode, include, to: &request)
         request.append("content-length: ")
         request.append(decimal: UInt64(body.count))
         request.append("\r\nfanfare-attempt: ")
         request.append(decimal: UInt64(attempt.number))
-        unsafe appendTrace(record.traceParent, to: &request)
+        unsafe appendTrace("traceparent", record.traceParent, to: &request)
+        if include.contains(.traceState) { unsafe appendTrace("tracestate", record.traceState, to: &request) }
+        if include.contains(.baggage) { unsafe appendTrace("baggage", record.baggage, to: &request) }
         let signature = appendIdentity(attempt, to: &request)
         request.append("\r\n\r\n")
         request += body
@@ -103,10 +126,14 @@ package struct WebhookRequest {
         return offset
     }
 
-    /// Passes the publisher's trace context on, unless it holds anything that could end the line.
-    private func appendTrace(_ traceParent: UnsafeRawBufferPointer, to request: inout [UInt8]) {
-        guard unsafe !traceParent.isEmpty, unsafe traceParent.allSatisfy({ (0x21...0x7E).contains($0) }) else { return }
-        request.append("\r\ntraceparent: ")
-        unsafe request.append(contentsOf: traceParent)
+    /// Passes a header of the publisher's trace context on, unless it holds anything that could end the line.
+    private func appendTrace(_ name: StaticString, _ value: UnsafeRawBufferPointer, to request: inout [UInt8]) {
+        guard unsafe !value.isEmpty, unsafe value.allSatisfy({ (0x20...0x7E).contains($0) || $0 == 0x09 }) else {
+            return
+        }
+        request.append("\r\n")
+        request.append(name)
+        request.append(": ")
+        unsafe request.append(contentsOf: value)
     }
 }

@@ -94,15 +94,11 @@ struct DeadLetterList {
     /// As the API gives it.
     var answer: Answer {
         let rows = letters.map { id, letter in
-            JSONOutput.object([
-                .init("subscription", .string(id)),
-                .init("position", .string(Position(log: log, sequence: letter.sequence).description)),
-                .init("kind", .string(letter.kind == DeadLetterKind.expired.rawValue ? "expired" : "exhausted")),
-                .init("time", .string(RFC3339.text(letter.time))),
-                .init("attempts", .integer(Int(letter.attempts))),
-                .init("status", letter.status == 0 ? .null : .integer(Int(letter.status))),
-                .init("error", .string(letter.error)),
-            ])
+            JSONOutput.object(
+                [
+                    .init("subscription", .string(id)),
+                    .init("position", .string(Position(log: log, sequence: letter.sequence).description)),
+                ] + letter.members)
         }
         return .json(200, JSONOutput.object([.init("dead_letters", .array(rows))]).line)
     }

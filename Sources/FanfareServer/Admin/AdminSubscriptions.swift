@@ -35,14 +35,24 @@ extension AdminEndpoint {
         }
     }
 
-    /// `GET /v1/subscriptions/ID/attempts`: the newest first.
+    /// `GET /v1/subscriptions/ID/attempts?position=P&status=S&limit=N`: the newest first.
     func listAttempts(_ admitted: Router.Admitted, _ id: String) -> HTTPHandler.Verdict {
-        switch find(id, admitted) {
-        case .success(let entry):
+        let entry: SubscriptionEntry
+        let limit: Int
+        switch (find(id, admitted), self.limit(admitted)) {
+        case (.success(let found), .success(let value)): (entry, limit) = (found, value)
+        case (.failure(let refused), _), (_, .failure(let refused)): return .answer(refused.answer)
+        }
+        do throws(AttemptFilter.Refusal) {
+            let filter = try AttemptFilter(
+                position: admitted.query.first("position"), status: admitted.query.first("status"))
             let json = SubscriptionJSON(service: shard.service)
-            let attempts = JSONOutput.array(entry.status.current.attempts.reversed().map(json.attempt))
-            return .answer(.json(200, JSONOutput.object([.init("attempts", attempts)]).line))
-        case .failure(let refused): return .answer(refused.answer)
+            let attempts = entry.status.current.attempts.reversed()
+                .filter { filter.admits($0, in: shard.service.logID) }.prefix(limit)
+            let rows = JSONOutput.array(attempts.map(json.attempt))
+            return .answer(.json(200, JSONOutput.object([.init("attempts", rows)]).line))
+        } catch {
+            return .answer(.problem(400, error.code, error.detail))
         }
     }
 
@@ -54,11 +64,17 @@ extension AdminEndpoint {
         return .pending
     }
 
-    /// What a later version brings.
-    func later(_ admitted: Router.Admitted, _ id: String, _ name: String) -> HTTPHandler.Verdict {
+    /// `POST /v1/subscriptions/ID/test`: answered when the endpoint has.
+    func test(_ admitted: Router.Admitted, _ id: String) -> HTTPHandler.Verdict {
         switch find(id, admitted) {
-        case .success: .answer(.problem(501, "not-yet", "A later version brings \"\(name)\"."))
-        case .failure(let refused): .answer(refused.answer)
+        case .success(let entry):
+            let reply = address(admitted)
+            let number = entry.number
+            shard.perform(on: Int(number.rawValue) % shard.service.shardCount) {
+                $0.webhooks.test(number, reply: reply, $0)
+            }
+            return .pending
+        case .failure(let refused): return .answer(refused.answer)
         }
     }
 

@@ -7,7 +7,7 @@ package struct RedeliveryRange: Sendable, Hashable {
     package enum Selection: String, Sendable, Hashable, CaseIterable {
         /// Those that were given up on.
         case failed
-        /// All that match; a later version brings it.
+        /// All that match.
         case all
     }
 
@@ -31,11 +31,27 @@ package struct RedeliveryRange: Sendable, Hashable {
         return range
     }
 
-    /// Whether it includes the event `sequence` of the log `log`.
-    package func contains(_ sequence: SequenceNumber, in log: LogID) -> Bool {
-        if let from, from.log != log || sequence < from.sequence { return false }
-        if let to, to.log != log || sequence > to.sequence { return false }
-        return true
+    /// The numbers it includes, in the log `log` whose last event is `head`; nil when there are none.
+    package func sequences(in log: LogID, head: SequenceNumber) throws(Diagnostics) -> ClosedRange<SequenceNumber>? {
+        try check(from, "from", log, head)
+        try check(to, "to", log, head)
+        let low = max(from?.sequence ?? SequenceNumber(1), SequenceNumber(1))
+        let high = to?.sequence ?? head
+        if low <= high { return low...high }
+        if from == nil || to == nil { return nil }
+        throw Diagnostics([Diagnostic("found a last event before the first, allowed is one behind it", "to")])
+    }
+
+    private func check(
+        _ position: Position?, _ name: String, _ log: LogID, _ head: SequenceNumber
+    ) throws(Diagnostics) {
+        guard let position else { return }
+        if position.log != log {
+            throw Diagnostics([Diagnostic("found a position of another log, allowed is one of this", name)])
+        }
+        if position.sequence > head {
+            throw Diagnostics([Diagnostic("found a position beyond the end of the log, allowed is one in it", name)])
+        }
     }
 
     private static let form = ObjectForm<RedeliveryRange>(
@@ -71,10 +87,10 @@ extension AdminEndpoint {
         }
         do throws(Diagnostics) {
             let range = try RedeliveryRange.parse(admitted.request.body.array)
-            guard range.only == .failed else {
-                return .answer(.problem(501, "not-yet", "A later version brings \"only\": \"all\"."))
-            }
-            let redelivery = Redelivery(number: entry.number, range: range, reply: address(admitted))
+            let head = shard.service.catalog.head
+            let sequences = try range.sequences(in: shard.service.logID, head: head)
+            let redelivery = Redelivery(
+                number: entry.number, sequences: sequences, only: range.only, reply: address(admitted))
             shard.perform(on: 0) { redelivery.start($0) }
             return .pending
         } catch {
@@ -83,38 +99,61 @@ extension AdminEndpoint {
     }
 }
 
-/// Dead letters on their way to be delivered again: chosen on shard 0, taken up by the shard that delivers, recorded on
-/// shard 0, answered when that is durable.
+/// A request to deliver again, on its way: recorded on shard 0, worked off by the shard that delivers, answered when it is
+/// durable. From then on a crash resumes it.
 struct Redelivery: Sendable {
     /// Whose.
     let number: SubscriptionNumber
-    /// Which.
-    let range: RedeliveryRange
+    /// Between which events; nil for none.
+    let sequences: ClosedRange<SequenceNumber>?
+    /// Which of them.
+    let only: RedeliveryRange.Selection
     /// Where the answer goes.
     let reply: ReplyAddress
 
-    /// Chooses the dead letters; on shard 0.
+    /// Begins it; on shard 0.
     func start(_ shard: Shard) {
-        let letters = shard.registry?.journal.state.subscriptions[number]?.deadLetters ?? []
-        let chosen = letters.map(\.sequence).filter { range.contains($0, in: shard.service.logID) }
-        let batch = Array(chosen.prefix(Limits.redeliveriesMax))
-        shard.perform(on: Int(number.rawValue) % shard.service.shardCount) { owner in
-            let taken = owner.webhooks.redeliver(batch, of: number, owner)
-            owner.perform(on: 0) { finish(taken, left: chosen.count - taken.count, $0) }
+        guard let registry = shard.registry, let known = registry.journal.state.subscriptions[number] else {
+            return shard.deliver(.problem(404, "subscription-not-found", "It has been removed."), to: reply)
         }
+        if registry.isFull { return shard.deliver(AdminEndpoint.busy, to: reply) }
+        let letters = sequences.map { range in known.deadLetters.count { range.contains($0.sequence) } } ?? 0
+        guard let sequences, only == .all || letters > 0 else {
+            return shard.deliver(answer(nil, 0, shard), to: reply)
+        }
+        guard known.redeliveries.count < Limits.redeliveriesWaitingMax else {
+            return shard.deliver(
+                .problem(
+                    429, "too-many-redeliveries",
+                    "\(known.redeliveries.count) redeliveries of this subscription are not complete yet.",
+                    headers: [("retry-after", "10")]), to: reply)
+        }
+        let redelivery = JournalRedelivery(
+            id: (known.redeliveries.last?.id ?? 0) &+ 1, from: sequences.lowerBound, through: sequences.upperBound,
+            onlyFailed: only == .failed, low: SequenceNumber(sequences.lowerBound.rawValue - 1))
+        let through = registry.record(.redelivery(number, redelivery), urgent: true, shard)
+        shard.perform(on: Int(number.rawValue) % shard.service.shardCount) { [number] in
+            $0.webhooks.redeliver(redelivery, of: number, $0)
+        }
+        registry.answer(reply, answer(redelivery, letters, shard), whenSynced: through)
     }
 
-    /// A retry is recorded before its dead letter goes, so that a crash between them loses neither.
-    private func finish(_ taken: [SequenceNumber], left: Int, _ shard: Shard) {
-        guard let registry = shard.registry else { return }
-        var through = registry.journal.synced
-        for sequence in taken {
-            let retry = JournalRetry(
-                sequence: sequence, attempts: 1, due: shard.time.wall, status: 0, error: "redelivered")
-            registry.journal.record(.retry(number, retry))
-            through = registry.journal.record(.deadLetterRemoved(number, sequence), urgent: true)
-        }
-        let json = JSONOutput.object([.init("redelivering", .integer(taken.count)), .init("left", .integer(left))])
-        registry.answer(reply, .json(202, json.line), whenSynced: through)
+    /// `redelivering` counts dead letters; how many events match is not known before they are read.
+    private func answer(_ redelivery: JournalRedelivery?, _ letters: Int, _ shard: Shard) -> Answer {
+        let json = SubscriptionJSON(service: shard.service)
+        return .json(
+            202,
+            JSONOutput.object([
+                .init("redelivering", only == .failed || redelivery == nil ? .integer(letters) : .null),
+                .init("redelivery", redelivery.map(json.redelivery) ?? .null),
+            ]).line)
+    }
+}
+
+extension Diagnostic {
+    /// Something wrong with the member `name` of a body.
+    fileprivate init(_ message: String, _ name: String) {
+        self.init(
+            kind: .notAllowed, file: nil, location: nil, pointer: JSONPointer.root.appending(name), message: message)
     }
 }

@@ -27,7 +27,7 @@ struct SubscriptionChange: Sendable {
             case .put(let definition, let secret): put(definition, secret, known, registry, shard)
             case .remove: finish(known, registry, shard) { registry.remove($0, shard) }
             case .enable: finish(known, registry, shard) { registry.enable($0, shard) }
-            case .disable: finish(known, registry, shard) { registry.disable($0, reason: "by request", shard) }
+            case .disable: finish(known, registry, shard) { registry.disable($0, shard) }
             }
         } catch {
             shard.deliver(answer(to: error), to: reply)

@@ -1,4 +1,5 @@
 import FanfareBase
+import FanfareLog
 
 /// How the API shows subscriptions. Secrets are never shown, but for the one made for a new subscription, once.
 struct SubscriptionJSON {
@@ -22,6 +23,12 @@ struct SubscriptionJSON {
             .init("state", .string(entry.known.paused == nil ? status.state : "paused")),
         ]
         if let paused = entry.known.paused { members.append(.init("paused_because", .string(paused))) }
+        if let reason = status.disabledBecause { members.append(.init("disabled_because", .string(reason))) }
+        if let since = status.failingSince {
+            let end = service.configuration.webhooks.disabledAt(failingSince: since)
+            members.append(.init("failing_since", .string(RFC3339.text(since))))
+            members.append(.init("disables_at", .string(RFC3339.text(end))))
+        }
         switch entry.known.origin {
         case .api: members.append(.init("origin", .string("api")))
         case .file(let path):
@@ -35,8 +42,21 @@ struct SubscriptionJSON {
             .init("in_flight", .integer(status.inFlight)),
             .init("retrying", .integer(status.retrying)),
             .init("dead_letters", .integer(status.deadLetters)),
+            .init("redeliveries", .array(status.redeliveries.map(redelivery))),
             .init("last_error", status.lastError.map { .string($0) } ?? .null),
         ]
+    }
+
+    /// A request to deliver again; everything it asks for up to `position` is decided.
+    func redelivery(_ redelivery: JournalRedelivery) -> JSONOutput {
+        func position(_ sequence: SequenceNumber) -> JSONOutput {
+            .string(Position(log: service.logID, sequence: sequence).description)
+        }
+        return .object([
+            .init("from", position(redelivery.from)), .init("to", position(redelivery.through)),
+            .init("only", .string(redelivery.onlyFailed ? "failed" : "all")),
+            .init("position", position(redelivery.low)),
+        ])
     }
 
     /// One attempt.
@@ -45,7 +65,8 @@ struct SubscriptionJSON {
             .init("position", .string(Position(log: service.logID, sequence: report.sequence).description)),
             .init("attempt", .integer(report.attempt)),
             .init("time", .string(RFC3339.text(report.time))),
-            .init("duration_ms", .integer(report.milliseconds)),
+            .init("duration_ms", .integer(report.timings.total / 1_000_000)),
+            .init("timings_ms", report.timings.json),
             .init("status", report.status.map { .integer($0) } ?? .null),
             .init("error", report.error.map { .string($0) } ?? .null),
             .init("answer", .string(String(decoding: report.answer, as: UTF8.self))),

@@ -1,4 +1,5 @@
 import FanfareBase
+import FanfareDelivery
 import FanfareLog
 
 /// The definitions of all webhook subscriptions and the journal that keeps what delivery decided. On shard 0.
@@ -11,6 +12,7 @@ final class SubscriptionRegistry {
     let journal: Journal
     /// Holds the data directory's lock.
     private let storage: any LogStorage
+    private let announcer: Announcer
     private var numberMax: UInt32 = 0
     /// Answers that wait until the journal is synced through a count; in the order of the counts.
     private var waiting: [(through: UInt64, address: ReplyAddress, answer: Answer)] = []
@@ -19,7 +21,47 @@ final class SubscriptionRegistry {
     init(journal: Journal, storage: any LogStorage) {
         self.journal = journal
         self.storage = storage
+        announcer = Announcer(journal)
     }
+
+    // MARK: The journal
+
+    /// More waits in memory than should: no attempts are begun until it is less.
+    var isFull: Bool { journal.isFull || announcer.isFull }
+
+    /// When the log's owner is to look again though nothing else happens.
+    var nextDeadline: MonotonicTime? {
+        guard let pause = announcer.deadline else { return journal.nextDeadline }
+        return min(journal.nextDeadline ?? pause, pause)
+    }
+
+    /// What the subscription `number` is called; nil when it has been forgotten.
+    func name(of number: SubscriptionNumber) -> String? { journal.state.subscriptions[number]?.definition.id }
+
+    /// Records what was decided, and the event that tells of it if there is one.
+    ///
+    /// - Returns: the journal's count that makes it durable.
+    @discardableResult
+    func record(_ entry: JournalEntry, urgent: Bool = false, _ shard: Shard) -> UInt64 {
+        let through = journal.record(entry, urgent: urgent)
+        if let event = OwnEvent(entry, self, shard) { announcer.add(event, journal, shard) }
+        switch entry {
+        case .deadLetter(let number, _), .deadLetterRemoved(let number, _): showDeadLetters(of: number, shard)
+        default: break
+        }
+        return through
+    }
+
+    private func showDeadLetters(of number: SubscriptionNumber, _ shard: Shard) {
+        guard let kept = journal.state.subscriptions[number] else { return }
+        shard.service.subscriptions[kept.definition.id]?.status.update { $0.deadLetters = kept.deadLetters.count }
+    }
+
+    /// Publishes the service's own events that are due. Once a turn, before the log's batch is closed.
+    func announce(_ shard: Shard) { announcer.publish(journal, shard) }
+
+    /// The log has decided on them.
+    func published(_ request: PublishRequest, _ shard: Shard) { announcer.published(request, journal, shard) }
 
     // MARK: Start
 
@@ -156,19 +198,23 @@ final class SubscriptionRegistry {
 
     /// Delivers again.
     func enable(_ entry: SubscriptionEntry, _ shard: Shard) -> UInt64 {
-        entry.status.update { $0.state = "active" }
+        entry.status.update { status in
+            status.state = "active"
+            status.disabledBecause = nil
+        }
         onOwner(of: entry.number, shard) { [number = entry.number] in $0.webhooks.resume(number, $0) }
         return journal.record(.enable(entry.number), urgent: true)
     }
 
     /// Makes no further attempts until it is enabled.
-    func disable(_ entry: SubscriptionEntry, reason: String, _ shard: Shard) -> UInt64 {
-        entry.status.update { $0.state = "disabled" }
+    func disable(_ entry: SubscriptionEntry, _ shard: Shard) -> UInt64 {
+        let reason = WebhookDisabled.requested
+        entry.status.update { $0.show(reason) }
         onOwner(of: entry.number, shard) { [number = entry.number, status = entry.status] shard in
             shard.webhooks.pause(number, shard)
-            status.update { $0.state = "disabled" }
+            status.update { $0.show(reason) }
         }
-        return journal.record(.disable(entry.number, reason: reason, time: shard.time.wall), urgent: true)
+        return record(.disable(entry.number, reason: reason.word, time: shard.time.wall), urgent: true, shard)
     }
 
     @discardableResult
@@ -209,7 +255,9 @@ final class SubscriptionRegistry {
         let cursor = journal.state.cursor(of: entry.number) ?? .zero
         entry.status.update { status in
             status.state = kept.disabled != nil ? "disabled" : kept.failingSince != nil ? "failing" : "active"
-            status.lastError = kept.disabled?.reason
+            status.disabledBecause = (kept.disabled?.reason).map { WebhookDisabled(word: $0).word }
+            status.failingSince = kept.disabled == nil ? kept.failingSince : nil
+            status.redeliveries = kept.redeliveries
             status.cursor = cursor
             status.retrying = kept.retries.count
             status.deadLetters = kept.deadLetters.count

@@ -83,6 +83,7 @@ final class LogOwner {
 
     /// Closes the batch if the disk is free, answers who may be answered, and asks the disk for what is next.
     func endTurn(_ shard: Shard) {
+        shard.registry?.announce(shard)
         writer.flush(shard.time)
         while let batch = writer.nextCommitted() { committed.append(batch) }
         withdraw()
@@ -128,7 +129,7 @@ final class LogOwner {
 
     private func reschedule(_ shard: Shard) {
         var deadline = writer.nextDeadline
-        if let other = shard.registry?.journal.nextDeadline { deadline = min(deadline ?? other, other) }
+        if let other = shard.registry?.nextDeadline { deadline = min(deadline ?? other, other) }
         guard let deadline, deadline < timerAt || timer == nil else { return }
         if let timer { shard.timers.cancel(timer) }
         timerAt = deadline

@@ -27,6 +27,9 @@ final class PublishRequest: @unchecked Sendable {
     /// Lines of NDJSON looked at.
     var lines = 0
 
+    /// The service itself publishes: the announcer is told, no connection.
+    var isOwn = false
+
     /// What became of it.
     var outcome: Outcome = .accepted
     /// Events appended.

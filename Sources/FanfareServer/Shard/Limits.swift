@@ -152,8 +152,16 @@ enum Limits {
     static let definitionBytesMax = 256 << 10
     /// Bytes of the body of `redeliver`. Past it: 413.
     static let redeliveryBytesMax = 4 << 10
-    /// Dead letters one request redelivers, oldest first; the answer says how many are left.
-    static let redeliveriesMax = 1_000
+    /// Redeliveries of one subscription that are not complete. One more is refused with 429.
+    static let redeliveriesWaitingMax = 16
+    /// Dead letters asked for at one time, to be delivered again; the next are asked for when these have been taken.
+    static let redeliveryLettersMax = 256
+    /// The service's own events that wait for the log (a full disk). At it no attempts are begun, so that none are made.
+    static let announcementsMax = 10_000
+    /// The service's own events published at one time; the next ones when the log has these.
+    static let announcementsPerTurn = 256
+    /// Milliseconds until the service's own events are published again after the log refused them.
+    static let announcementPauseMilliseconds = 1_000
     /// Subscriptions the registry keeps. One more is refused with 503.
     static let subscriptionsMax = 100_000
     /// JSON Web Tokens a shard keeps the verdict of; the one verified first goes first and is verified again.

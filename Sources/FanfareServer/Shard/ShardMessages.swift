@@ -46,6 +46,7 @@ extension Shard {
 
     /// The log has decided on a request of one of this shard's connections.
     func published(_ request: PublishRequest) {
+        if request.isOwn { return registry?.published(request, self) ?? () }
         guard
             let connection = connections.lookup(slot: request.reply.slot, generation: request.reply.generation),
             let handler = connection.handler

@@ -13,6 +13,10 @@ struct Delivery {
     let begun: TurnTime
     /// When it has failed for lack of time, whatever it is doing.
     let deadline: MonotonicTime
+    /// When it came how far.
+    var timings = AttemptTimings()
+    /// What it is, when it is none of the subscription's events.
+    var test: WebhookTest?
 }
 
 /// What went wrong, for the schedule and in words.
@@ -94,6 +98,7 @@ final class EndpointConnection: ConnectionHandler {
         guard phase == .awaitingAnswer, let delivery else { return shard.abort(connection) }
         if !hasAnswerBegun {
             hasAnswerBegun = true
+            self.delivery?.timings.answered = shard.time.monotonic
             deadline = delivery.deadline
         }
         var input = unsafe ByteView(bytes)

@@ -32,6 +32,7 @@ extension WebhookDispatcher {
         letGo(connection, shard)
         switch answer {
         case .success(let addresses):
+            connection.delivery?.timings.resolved = shard.time.monotonic
             connection.addresses = addresses
             connectNext(connection, shard)
         case .failure(let failure):
@@ -85,6 +86,7 @@ extension WebhookDispatcher {
                 failure: .connect, words: "\(address) port \(connection.pool.key.port): \(reason)")
             return connectNext(connection, shard)
         }
+        connection.delivery?.timings.connected = shard.time.monotonic
         adopt(completion.result, connection, shard)
     }
 
@@ -129,6 +131,7 @@ extension WebhookDispatcher {
 
     /// A connection can take requests: its delivery's goes out when this turn's events have been announced.
     func opened(_ connection: EndpointConnection, _ shard: Shard) {
+        if connection.phase == .securing { connection.delivery?.timings.secured = shard.time.monotonic }
         connection.phase = .ready
         if let delivery = connection.delivery { connection.deadline = delivery.deadline }
         watch(connection, shard)

@@ -9,16 +9,23 @@ import FanfareWire
 extension WebhookDispatcher {
     /// Begins an attempt on an idle connection, or on one to be opened. `record` is there when it was just found.
     func begin(
-        _ attempt: WebhookAttempt, of subscription: WebhookSubscription, with record: EventRecord?, _ shard: Shard
+        _ attempt: WebhookAttempt, of subscription: WebhookSubscription, with record: EventRecord?,
+        test: WebhookTest? = nil, _ shard: Shard
     ) {
         budget -= 1
         inFlight += 1
         shard.metrics.webhookAttempts.add(1)
         markChanged(subscription)
-        let delivery = Delivery(
+        var delivery = Delivery(
             subscription: subscription, attempt: attempt, begun: shard.time,
             deadline: shard.time.monotonic.advanced(
                 byMilliseconds: subscription.definition.webhook.timeoutMilliseconds))
+        delivery.test = test
+        if let due = attempt.due {
+            delivery.timings.waited = Int(shard.time.monotonic.nanoseconds(since: due))
+        } else if let record, record.time < shard.time.wall {
+            delivery.timings.waited = Int(shard.time.wall.nanoseconds - record.time.nanoseconds)
+        }
         guard let connection = subscription.pool.takeIdle() else {
             return open(EndpointConnection(pool: subscription.pool, for: delivery), shard)
         }
@@ -41,6 +48,7 @@ extension WebhookDispatcher {
         guard !subscription.isRemoved, subscription.pool === connection.pool, shard.draining == nil else {
             return notMade(connection, shard)
         }
+        if let test = delivery.test { return request(test.record, on: connection, delivery, shard) }
         let before = SequenceNumber(delivery.attempt.sequence.rawValue - 1)
         var member = subscription.member
         member.place = StreamPlace(after: before)
@@ -65,7 +73,7 @@ extension WebhookDispatcher {
     private func gone(_ connection: EndpointConnection, _ shard: Shard) {
         guard let delivery = connection.delivery else { return }
         finish(
-            connection, .failed(.unrepresentable, retryAfterSeconds: nil),
+            connection, .failed(.expired, retryAfterSeconds: nil),
             Outcome(error: "retention has removed the event"), shard)
         expire(delivery.subscription, shard)
         putBack(connection, shard)
@@ -78,7 +86,8 @@ extension WebhookDispatcher {
             return notMade(connection, shard)
         }
         let attempt = WebhookRequest.Attempt(
-            id: WebhookID(shard.position(delivery.attempt.sequence), key: shard.service.identifierKey),
+            id: delivery.test?.id
+                ?? WebhookID(shard.position(delivery.attempt.sequence), key: shard.service.identifierKey),
             time: shard.time.wall, number: delivery.attempt.number)
         requestBytes.removeAll(keepingCapacity: true)
         do throws(WebhookRequestError) {
@@ -89,6 +98,7 @@ extension WebhookDispatcher {
             return putBack(connection, shard)
         }
         connection.phase = .awaitingAnswer
+        connection.delivery?.timings.requested = shard.time.monotonic
         connection.requests += 1
         connection.hasAnswerBegun = false
         connection.deadline = min(

@@ -69,9 +69,7 @@ final class WebhookDispatcher {
         let schedule = WebhookSchedule(
             options(installation.definition, shard),
             cursor: WebhookCursor(low: start, acknowledged: restored?.acknowledged ?? []),
-            retries: restored?.retries.values.map {
-                WebhookRetry(sequence: $0.sequence, attempt: Int($0.attempts) + 1, due: $0.due)
-            } ?? [],
+            retries: restored?.retries.values.sorted { $0.sequence < $1.sequence }.map(\.retry) ?? [],
             disabled: (restored?.disabled).map { WebhookDisabled(word: $0.reason) },
             health: WebhookHealth(failingSince: restored?.failingSince), now: shard.time)
         let subscription = WebhookSubscription(
@@ -81,15 +79,15 @@ final class WebhookDispatcher {
         if Int(slot) == subscriptions.count { subscriptions.append(nil) }
         subscriptions[Int(slot)] = subscription
         slots[installation.number] = slot
+        for redelivery in restored?.redeliveries ?? [] { begin(redelivery, of: subscription) }
         equip(subscription, shard)
         join(subscription, shard)
-        begin(subscription, deadLetters: restored?.deadLetters.count ?? 0)
+        begin(subscription)
     }
 
-    private func begin(_ subscription: WebhookSubscription, deadLetters: Int) {
+    private func begin(_ subscription: WebhookSubscription) {
         subscription.status.update { status in
-            status.deadLetters = deadLetters
-            if subscription.schedule.disabled != nil { status.state = "disabled" }
+            if let reason = subscription.schedule.disabled { status.show(reason) }
             status.cursor = subscription.schedule.cursor.low
             status.retrying = subscription.schedule.retryCount
         }
@@ -138,18 +136,12 @@ final class WebhookDispatcher {
     func resume(_ number: SubscriptionNumber, _ shard: Shard) {
         guard let subscription = subscription(number) else { return }
         subscription.schedule.enable()
-        subscription.status.update { $0.state = "active" }
+        subscription.status.update { status in
+            status.state = "active"
+            status.disabledBecause = nil
+            status.failingSince = nil
+        }
         markReady(subscription)
-    }
-
-    /// Takes up again what was given up on; gives those that will be attempted. The caller tells the journal.
-    func redeliver(_ sequences: [SequenceNumber], of number: SubscriptionNumber, _ shard: Shard) -> [SequenceNumber] {
-        guard let subscription = subscription(number) else { return [] }
-        let taken = sequences.filter { subscription.schedule.redeliver($0, now: shard.time) }
-        subscription.status.update { $0.deadLetters -= min($0.deadLetters, taken.count) }
-        markChanged(subscription)
-        markReady(subscription)
-        return taken
     }
 
     func subscription(_ number: SubscriptionNumber) -> WebhookSubscription? {

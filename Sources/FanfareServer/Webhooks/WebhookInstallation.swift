@@ -1,4 +1,5 @@
 import FanfareBase
+import FanfareDelivery
 import FanfareLog
 import Synchronization
 
@@ -32,10 +33,23 @@ final class SubscriptionStatus: Sendable {
         var retrying = 0
         /// Deliveries that were given up.
         var deadLetters = 0
+        /// `gone`, `failing` or `requested`; nil when it is not disabled.
+        var disabledBecause: String?
+        /// Since when the endpoint does nothing but fail, once that has been announced.
+        var failingSince: WallTime?
+        /// Requests to deliver again, the one being worked off first.
+        var redeliveries: [JournalRedelivery] = []
         /// What went wrong last.
         var lastError: String?
         /// The newest attempts, oldest first; `Limits.attemptsKept` at most.
         var attempts: [AttemptReport] { Array(ring[oldest...] + ring[..<oldest]) }
+
+        /// Shows that no attempts are made.
+        mutating func show(_ reason: WebhookDisabled) {
+            state = "disabled"
+            disabledBecause = reason.word
+            failingSince = nil
+        }
 
         private var ring: [AttemptReport] = []
         private var oldest = 0
@@ -68,8 +82,8 @@ struct AttemptReport: Sendable {
     var attempt: Int
     /// When it began.
     var time: WallTime
-    /// How long it took.
-    var milliseconds: Int
+    /// How long it took, and what with.
+    var timings: AttemptTimings.Split
     /// The answer's status; nil when there was none.
     var status: Int?
     /// What went wrong; nil when it succeeded.

@@ -28,12 +28,17 @@ extension WebhookDispatcher {
         connection.delivery = nil
         inFlight -= 1
         let subscription = delivery.subscription
+        if let test = delivery.test { return finish(test, delivery, outcome, report, shard) }
         guard !subscription.isRemoved else { return }
         let verdict = subscription.schedule.finished(
             delivery.attempt.sequence, outcome, now: shard.time, random: shard.random.next())
         markChanged(subscription)
         markReady(subscription)
         guard verdict.result != .notMade else { return }
+        // What comes of it replaces the dead letter it may have had.
+        if verdict.attempt.isRedelivery {
+            entries.append(.deadLetterRemoved(subscription.number, verdict.attempt.sequence))
+        }
         note(verdict, of: subscription, report, shard)
         tell(delivery, verdict, report, shard)
     }
@@ -46,26 +51,27 @@ extension WebhookDispatcher {
         case .notMade: break
         case .retry(let retry):
             shard.metrics.webhookFailed.add(1)
-            let entry = JournalRetry(
-                sequence: retry.sequence, attempts: UInt32(clamping: retry.attempt - 1), due: retry.due,
-                status: UInt16(clamping: report.status ?? 0), error: report.error ?? "")
-            entries.append(.retry(subscription.number, entry))
-        case .deadLetter:
+            entries.append(.retry(subscription.number, JournalRetry(retry, report)))
+        case .deadLetter(let failure):
             shard.metrics.webhookFailed.add(1)
-            giveUp(
-                WebhookAttempt(sequence: verdict.sequence, number: verdict.attempt), of: subscription, .exhausted,
-                report,
-                shard)
+            giveUp(verdict.attempt, of: subscription, failure == .expired ? .expired : .exhausted, report, shard)
+        case .dropped: shard.metrics.webhookFailed.add(1)
         }
         switch verdict.health {
         case nil: break
         case .failing(let since):
             entries.append(.failing(subscription.number, since: since))
-            subscription.status.update { $0.state = "failing" }
+            subscription.status.update { status in
+                status.state = "failing"
+                status.failingSince = since
+            }
             shard.service.report("subscription \(subscription.definition.id): nothing but failures for long")
         case .recovered:
             entries.append(.failing(subscription.number, since: nil))
-            subscription.status.update { $0.state = "active" }
+            subscription.status.update { status in
+                status.state = "active"
+                status.failingSince = nil
+            }
         case .disabled(let reason): shard.disableSubscription(subscription.number, reason)
         }
     }
@@ -80,7 +86,19 @@ extension WebhookDispatcher {
             attempts: UInt32(clamping: attempt.number), status: UInt16(clamping: report.status ?? 0),
             error: report.error ?? "")
         entries.append(.deadLetter(subscription.number, letter))
-        subscription.status.update { $0.deadLetters += 1 }
+    }
+
+    /// Gives up on what retention removed before anyone looked at it. What of it matched is not known any more, so one dead
+    /// letter stands for all of it, under the number of the last.
+    func expire(_ range: ClosedRange<SequenceNumber>, of subscription: WebhookSubscription, _ shard: Shard) {
+        let ends = "\(shard.position(range.lowerBound)) to \(shard.position(range.upperBound))"
+        let message = "retention removed the events \(ends) before they were looked at"
+        shard.service.report("subscription \(subscription.definition.id): \(message)")
+        subscription.status.update { $0.lastError = message }
+        guard subscription.wantsOthersEvents else { return }
+        giveUp(
+            WebhookAttempt(sequence: range.upperBound, number: 0), of: subscription, .expired,
+            Outcome(error: message), shard)
     }
 
     /// Gives up on retries whose event retention has removed.
@@ -92,16 +110,21 @@ extension WebhookDispatcher {
         if expired.isEmpty { return }
         markChanged(subscription)
         for attempt in expired {
+            var made = attempt
+            made.number -= 1
+            if attempt.isRedelivery {
+                entries.append(.deadLetterRemoved(subscription.number, attempt.sequence))
+            }
             giveUp(
-                WebhookAttempt(sequence: attempt.sequence, number: attempt.number - 1), of: subscription, .expired,
+                made, of: subscription, .expired,
                 Outcome(error: "retention removed the event before it was delivered"), shard)
         }
     }
 
     private func tell(_ delivery: Delivery, _ verdict: WebhookVerdict, _ report: Outcome, _ shard: Shard) {
         var attempt = AttemptReport(
-            sequence: verdict.sequence, attempt: verdict.attempt, time: delivery.begun.wall,
-            milliseconds: Int(shard.time.monotonic.nanoseconds(since: delivery.begun.monotonic) / 1_000_000),
+            sequence: verdict.attempt.sequence, attempt: verdict.attempt.number, time: delivery.begun.wall,
+            timings: delivery.timings.split(begun: delivery.begun.monotonic, end: shard.time.monotonic),
             status: report.status, error: report.error, answer: report.answer, nextAttempt: nil)
         if case .retry(let retry) = verdict.result { attempt.nextAttempt = retry.due }
         delivery.subscription.status.update { status in
@@ -115,7 +138,7 @@ extension WebhookDispatcher {
     /// Tells the journal what was decided since the last turn, and the API where each subscription stands. Before the
     /// journal is flushed.
     func settle(_ shard: Shard) {
-        if let registry = shard.registry { shard.service.isJournalFull = registry.journal.isFull }
+        if let registry = shard.registry { shard.service.isJournalFull = registry.isFull }
         for subscription in changed {
             subscription.isChanged = false
             if !subscription.isRemoved { settle(subscription) }
@@ -132,6 +155,7 @@ extension WebhookDispatcher {
         let low = subscription.schedule.takeCursorChange(acknowledged: &ranges)
         for range in ranges { entries.append(.acknowledged(subscription.number, range)) }
         if let low { entries.append(.cursor(subscription.number, low)) }
+        for change in subscription.schedule.takeRedeliveryChanges() { note(change, of: subscription) }
         subscription.status.update { status in
             if let low { status.cursor = low }
             status.isCaughtUp = subscription.isCaughtUp && subscription.schedule.inFlightCount == 0
@@ -139,13 +163,48 @@ extension WebhookDispatcher {
             status.retrying = subscription.schedule.retryCount
         }
     }
+
+    private func note(_ change: WebhookSchedule.RedeliveryChange, of subscription: WebhookSubscription) {
+        let id = change.request.id
+        guard let place = subscription.redeliveries.firstIndex(where: { $0.id == id }) else { return }
+        if change.isComplete {
+            subscription.redeliveries.remove(at: place)
+            entries.append(.redelivered(subscription.number, id: id))
+        } else {
+            subscription.redeliveries[place].low = change.request.low
+            entries.append(.redelivery(subscription.number, subscription.redeliveries[place]))
+        }
+        subscription.status.update { [redeliveries = subscription.redeliveries] in $0.redeliveries = redeliveries }
+    }
+}
+
+extension JournalRetry {
+    /// The event is the service's own.
+    private static let ownFlag: UInt8 = 1
+    /// It was asked for again.
+    private static let redeliveryFlag: UInt8 = 2
+
+    /// A retry that follows what `report` tells of.
+    init(_ retry: WebhookRetry, _ report: Outcome) {
+        self.init(
+            sequence: retry.sequence, attempts: UInt32(clamping: retry.attempt - 1), due: retry.due,
+            status: UInt16(clamping: report.status ?? 0), error: report.error ?? "",
+            flags: (retry.isOwn ? Self.ownFlag : 0) | (retry.isRedelivery ? Self.redeliveryFlag : 0))
+    }
+
+    /// What the schedule makes of it.
+    var retry: WebhookRetry {
+        WebhookRetry(
+            sequence: sequence, attempt: Int(attempts) + 1, due: due, isOwn: flags & Self.ownFlag != 0,
+            isRedelivery: flags & Self.redeliveryFlag != 0)
+    }
 }
 
 extension Shard {
     /// Tells the journal, on shard 0, in this order.
     func record(_ entries: [JournalEntry]) {
         if let registry {
-            for entry in entries { registry.journal.record(entry) }
+            for entry in entries { registry.record(entry, self) }
             return
         }
         service.mail.send(.perform(ShardTask { $0.record(entries) }), to: 0, from: self)
@@ -163,7 +222,7 @@ extension WebhookDispatcher {
         guard let subscription = subscription(number) else { return }
         subscription.schedule.disable(reason)
         entries.append(.disable(number, reason: reason.word, time: shard.time.wall))
-        subscription.status.update { $0.state = "disabled" }
+        subscription.status.update { $0.show(reason) }
         shard.service.report("subscription \(subscription.definition.id): disabled (\(reason.word))")
     }
 }

@@ -35,6 +35,15 @@ final class WebhookSubscription {
     /// The connections it uses.
     var pool: EndpointPool
 
+    /// Requests to deliver again, as the journal has them.
+    var redeliveries: [JournalRedelivery] = []
+    /// Dead letters to be delivered again next, ascending.
+    var lettersToRedeliver: [SequenceNumber] = []
+    /// Dead letters have been asked for.
+    var awaitsLetters = false
+    /// Redelivery waits for a block of the log.
+    var redeliveryAwaitsBlock = false
+
     /// Events accepted earlier are passed over (`start` was a time).
     var notBefore = WallTime(nanoseconds: 0)
     /// Nothing was found beyond the cursor, and nothing has matched since.
@@ -53,6 +62,8 @@ final class WebhookSubscription {
     var isChanged = false
     /// It stands in its pool's queue.
     var waitsForConnection = false
+    /// A test is under way.
+    var isTesting = false
     /// It has been removed: nothing of it counts any more.
     var isRemoved = false
     /// The wheel's entry, and when it fires.
@@ -74,8 +85,13 @@ final class WebhookSubscription {
     }
 
     /// Whether it wants this event: the rule for those read from the log.
-    func wants(_ record: EventRecord) -> Bool {
-        if record.time < notBefore { return false }
+    func wants(_ record: EventRecord) -> Bool { record.time >= notBefore && matches(record) }
+
+    /// Whether its patterns want others' events, not only the service's own.
+    var wantsOthersEvents: Bool { patterns.contains { !$0.isReserved } }
+
+    /// Whether one of its patterns matches.
+    func matches(_ record: EventRecord) -> Bool {
         let topic = unsafe record.topic.bindMemory(to: UInt8.self).span
         for pattern in patterns where pattern.matches(topic) { return true }
         return false
@@ -111,8 +127,19 @@ extension WebhookRequest {
             Options(
                 target: webhook.url.target, host: webhook.url.authority, version: ServiceVersion.text,
                 contentMode: mode,
-                headers: webhook.headers.map { (name: $0.name, value: $0.value.text) }),
+                headers: webhook.headers.map { (name: $0.name, value: $0.value.text) },
+                include: Inclusions(webhook.include)),
             signer: WebhookSigner(secrets))
+    }
+}
+
+extension WebhookRequest.Inclusions {
+    /// What a definition asks for.
+    init(_ include: Set<SubscriptionDefinition.Inclusion>) {
+        self = []
+        if include.contains(.position) { insert(.position) }
+        if include.contains(.traceState) { insert(.traceState) }
+        if include.contains(.baggage) { insert(.baggage) }
     }
 }
 

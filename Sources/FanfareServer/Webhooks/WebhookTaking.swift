@@ -65,6 +65,7 @@ extension WebhookDispatcher {
     func blockArrived(slot: UInt32, failed: Bool, _ shard: Shard) {
         guard let subscription = subscription(inSlot: slot) else { return }
         subscription.awaitsBlock = false
+        subscription.redeliveryAwaitsBlock = false
         let fetching = subscription.fetching
         subscription.fetching.removeAll(keepingCapacity: true)
         if failed {
@@ -99,16 +100,19 @@ extension WebhookDispatcher {
         guard subscription.defect == nil, !subscription.waitsForConnection else { return }
         guard subscription.pausedUntil <= now else { return arm(subscription, at: subscription.pausedUntil, shard) }
         var steps = Limits.attemptsPerVisit
+        var hasNews = true
+        var hasMore = true
         while steps > 0, budget > 0, shard.arena.unusedCapacity >= Limits.arenaRoomPerVisit {
             steps -= 1
             guard subscription.pool.hasRoom else {
                 subscription.waitsForConnection = true
                 return subscription.pool.await(subscription.slot)
             }
-            switch subscription.schedule.next(now: now) {
+            switch subscription.schedule.next(now: now, hasNews: hasNews, hasMore: hasMore) {
             case .attempt(let attempt): begin(attempt, of: subscription, with: nil, shard)
-            case .takeNext:
-                if take(subscription, shard) == .nothing { return armNext(subscription, shard) }
+            case .takeNext: if take(subscription, shard) == .nothing { hasNews = false }
+            case .takeRedelivery:
+                if !takeRedelivery(subscription, shard) { hasMore = false }
             case .wait: return armNext(subscription, shard)
             }
         }
@@ -141,7 +145,7 @@ extension WebhookDispatcher {
             pass(subscription, to: sequence)
             return .moved
         }
-        let attempt = subscription.schedule.take(sequence, now: shard.time.monotonic)
+        let attempt = subscription.schedule.take(sequence, isOwn: record.isOwn, now: shard.time.monotonic)
         subscription.member.place = StreamPlace(after: subscription.schedule.taken)
         markChanged(subscription)
         guard let attempt else { return .moved }
@@ -204,16 +208,13 @@ extension WebhookDispatcher {
 
     /// Retention has removed events that were not looked at: told, and counted as given up on.
     private func skip(_ subscription: WebhookSubscription, to sequence: SequenceNumber, _ shard: Shard) {
-        let from = shard.position(subscription.member.place.sequence)
-        let message =
-            "events after \(from) up to \(shard.position(sequence)) were removed by retention before they were looked at"
-        shard.service.report("subscription \(subscription.definition.id): \(message)")
-        subscription.status.update { $0.lastError = message }
+        let first = subscription.member.place.sequence.next
         pass(subscription, to: sequence)
+        if first <= sequence { expire(first...sequence, of: subscription, shard) }
         expire(subscription, shard)
     }
 
-    private func logFailed(_ subscription: WebhookSubscription, _ shard: Shard) {
+    func logFailed(_ subscription: WebhookSubscription, _ shard: Shard) {
         subscription.pausedUntil = shard.time.monotonic.advanced(byMilliseconds: Limits.damagedLogPauseMilliseconds)
         subscription.status.update { $0.lastError = "the log could not be read" }
         arm(subscription, at: subscription.pausedUntil, shard)

@@ -7,15 +7,21 @@ import Glibc
 /// `fanfare subscriptions`: the webhook subscriptions of a service.
 struct Subscriptions: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List, show, export, enable, disable and redeliver webhook subscriptions.",
+        abstract: "List, show, export, enable, disable, redeliver and test webhook subscriptions.",
         subcommands: [
             ListSubscriptions.self, ShowSubscription.self, ExportSubscriptions.self, EnableSubscription.self,
-            DisableSubscription.self, Redeliver.self,
+            DisableSubscription.self, Redeliver.self, TestSubscription.self,
         ],
         defaultSubcommand: ListSubscriptions.self)
 
     /// The path of the subscription `id` and of what is below it.
     static func path(_ id: String, _ rest: String = "") -> String { "/v1/subscriptions/\(QueryText.encode(id))\(rest)" }
+
+    /// An answer's object as JSON, or `words` for a person.
+    static func tell(_ body: [UInt8], _ json: Bool, _ words: String) throws(CommandFailure) {
+        let object = try JSONAnswer.object(body)
+        if json { Terminal.write(JSONOutput(object).page) } else { Terminal.line(words) }
+    }
 
     /// Every subscription, page by page.
     static func all(_ request: SimpleRequest) throws(CommandFailure) -> [JSONValue] {
@@ -82,9 +88,12 @@ struct EnableSubscription: FanfareCommand {
     @Argument(help: "The subscription's id.")
     var id: String
 
+    @Flag(help: "Print the subscription as JSON for machines.")
+    var json = false
+
     func perform() throws(CommandFailure) {
-        _ = try SimpleRequest(service).send("POST", Subscriptions.path(id, "/enable"))
-        Terminal.line("\(id) is enabled")
+        let answer = try SimpleRequest(service).send("POST", Subscriptions.path(id, "/enable"))
+        try Subscriptions.tell(answer.body, json, "\(id) is enabled")
     }
 }
 
@@ -98,44 +107,12 @@ struct DisableSubscription: FanfareCommand {
     @Argument(help: "The subscription's id.")
     var id: String
 
-    func perform() throws(CommandFailure) {
-        _ = try SimpleRequest(service).send("POST", Subscriptions.path(id, "/disable"))
-        Terminal.line("\(id) is disabled")
-    }
-}
-
-/// `fanfare subscriptions redeliver`.
-struct Redeliver: FanfareCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "redeliver", abstract: "Deliver a range of events again, both ends included.")
-
-    /// What is delivered again.
-    enum Only: String, ExpressibleByArgument, CaseIterable {
-        case failed, all
-    }
-
-    @OptionGroup var service: ServiceOptions
-
-    @Argument(help: "The subscription's id.")
-    var id: String
-
-    @Option(help: "The first position.")
-    var from: String?
-
-    @Option(help: "The last position.")
-    var to: String?
-
-    @Option(help: "failed or all.")
-    var only = Only.failed
+    @Flag(help: "Print the subscription as JSON for machines.")
+    var json = false
 
     func perform() throws(CommandFailure) {
-        var members: [JSONOutput.Member] = []
-        if let from { members.append(.init("from", .string(from))) }
-        if let to { members.append(.init("to", .string(to))) }
-        members.append(.init("only", .string(only.rawValue)))
-        _ = try SimpleRequest(service).send(
-            "POST", Subscriptions.path(id, "/redeliver"), body: JSONOutput.object(members).line)
-        Terminal.line("\(id): redelivery has begun")
+        let answer = try SimpleRequest(service).send("POST", Subscriptions.path(id, "/disable"))
+        try Subscriptions.tell(answer.body, json, "\(id) is disabled")
     }
 }
 
