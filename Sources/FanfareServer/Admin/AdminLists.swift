@@ -87,7 +87,9 @@ struct DeadLetterList {
             let kept = shard.registry?.journal.state.subscriptions[entry.number]?.deadLetters ?? []
             letters += kept.suffix(limit).map { (entry.id, $0) }
         }
-        self.letters = Array(letters.sorted { $0.letter.time > $1.letter.time }.prefix(limit))
+        self.letters = Array(
+            letters.sorted { ($0.letter.time, $0.letter.sequence) > ($1.letter.time, $1.letter.sequence) }.prefix(limit)
+        )
         log = shard.service.logID
     }
 

@@ -27,16 +27,16 @@ extension WebhookDispatcher {
         markChanged(subscription)
         if request.onlyFailed { return takeLetter(request, subscription, shard) }
         let place = subscription.schedule.redeliveryTaken
-        switch shard.reader.read(after: place, for: .webhook(slot: subscription.slot), shard) {
+        let answer = shard.reader.read(
+            after: place, selecting: subscription.selection, for: .webhook(slot: subscription.slot), shard)
+        switch answer {
         case .waiting:
             subscription.redeliveryAwaitsBlock = true
             return false
         case .atHead: subscription.schedule.passRedelivery(to: request.through)
+        case .nothing(let sequence): subscription.schedule.passRedelivery(to: min(sequence, request.through))
         case .gap(let next):
             subscription.schedule.passRedelivery(to: min(SequenceNumber(next.rawValue - 1), request.through))
-        case .damaged:
-            logFailed(subscription, shard)
-            return false
         case .block(let block): take(request, from: block, above: place, subscription, shard)
         }
         return true
