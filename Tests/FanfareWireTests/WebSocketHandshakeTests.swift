@@ -7,10 +7,10 @@ import Testing
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13",
     ]
 
-    private func check(_ lines: [String], requestLine: String = "GET /chat HTTP/1.1") -> Result<
-        String, WebSocketHandshakeError
-    > {
-        asking(([requestLine] + lines + ["", ""]).joined(separator: "\r\n")) { view in
+    private func check(
+        _ lines: [String], requestLine: String = "GET /chat HTTP/1.1", body: String = ""
+    ) -> Result<String, WebSocketHandshakeError> {
+        asking(([requestLine] + lines + ["", body]).joined(separator: "\r\n")) { view in
             var input = view
             var decoder = HTTPRequestDecoder(limits: HTTPLimits())
             guard case .request(let request)? = decoder.decode(&input) else {
@@ -50,6 +50,7 @@ import Testing
             #expect(check(without("Sec-WebSocket-Key", "Sec-WebSocket-Key: " + key)) == .failure(.key))
         }
         #expect(check(Self.lines + ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]) == .failure(.key))
+        #expect(check(Self.lines + ["Content-Length: 5"], body: "hello") == .failure(.body))
     }
 
     @Test func bothSidesAgree() {

@@ -231,7 +231,7 @@ class WebSocket(HTTP, Subscriber):
 
     transport = "websocket"
 
-    def __init__(self, port, target="/v1/subscribe", headers=None, protocols=None, extensions=None, ca=None, **options):
+    def __init__(self, port, target="/v1/subscribe", headers=None, protocols=None, extensions=None, ca=None, trailing=b"", **options):
         super().__init__(port, ca=ca, **options)
         self.ops = []
         self.close_code = self.close_reason = None
@@ -241,7 +241,7 @@ class WebSocket(HTTP, Subscriber):
             fields["sec-websocket-protocol"] = ", ".join(protocols)
         if extensions:
             fields["sec-websocket-extensions"] = extensions
-        self.send(self.head("GET", target, fields | (headers or {})))
+        self.send(self.head("GET", target, fields | (headers or {})) + trailing)
         self.handshake = self.read_head()
         if self.handshake.status == 101:
             digest = hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()

@@ -90,6 +90,9 @@ struct Router {
                 "This service is not known as \(host); add the name to the listener's \"hosts\".")
         }
         guard let origin = request.headers[.origin]?.string else { return nil }
+        guard !request.headers.isRepeated(.origin) else {
+            return .problem(403, "origin-not-allowed", "Origin must not be given more than once.")
+        }
         switch listener.originRule.verdict(origin: origin, host: host, overTLS: connection.tls != nil) {
         case .sameOrigin, .listed: return nil
         case .refused:

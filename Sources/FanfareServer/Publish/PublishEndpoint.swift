@@ -13,6 +13,8 @@ struct PublishEndpoint {
         case event(EventError)
         /// The body is of no kind this service takes.
         case mediaType
+        /// The body is compressed, or coded otherwise.
+        case contentCoding
         /// The token does not allow this topic.
         case topic(String)
     }
@@ -36,6 +38,10 @@ struct PublishEndpoint {
 
     private func decode(_ admitted: Router.Admitted, into publish: PublishRequest) throws(Refusal) {
         let request = admitted.request
+        // What was coded would be stored coded, and nobody would be told how.
+        if let coding = request.headers[.contentEncoding], !coding.equalsIgnoringCase("identity") {
+            throw .contentCoding
+        }
         let empty = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
         var context = shard.publishContext
         // Safe: the request's views outlive the decoding below.
@@ -165,20 +171,27 @@ struct PublishEndpoint {
                 415, "unsupported-media-type",
                 "Send application/cloudevents+json, application/cloudevents-batch+json, application/x-ndjson, or an event in ce-* headers."
             )
+        case .contentCoding:
+            return .problem(
+                415, "unsupported-content-coding", "Send the body as it is: no Content-Encoding is understood here.",
+                headers: [("accept-encoding", "identity")])
+        }
+    }
+
+    /// The stable word for what is wrong with an event.
+    static func code(of error: EventError) -> String {
+        switch error.reason {
+        case .syntax, .tooDeep: "invalid-json"
+        case .reservedTopic: "reserved-topic"
+        case .topic: "invalid-topic"
+        case .tooLarge: "event-too-large"
+        default: "invalid-event"
         }
     }
 
     private static func answer(to error: EventError, status: Int, members: [(name: String, json: String)]) -> Answer {
-        let code: String
-        switch error.reason {
-        case .syntax, .tooDeep: code = "invalid-json"
-        case .reservedTopic: code = "reserved-topic"
-        case .topic: code = "invalid-topic"
-        case .tooLarge: code = "event-too-large"
-        default: code = "invalid-event"
-        }
-        return .problem(
-            status, code, error.description,
+        .problem(
+            status, code(of: error), error.description,
             errors: [ProblemDocument.Item(detail: error.detail, pointer: error.pointer)], members: members)
     }
 

@@ -143,9 +143,9 @@ struct SocketProtocol {
         }
         switch refusal {
         case nil: shard.submit(request)
-        case .event(let error): fail("invalid-event", error.description)
+        case .event(let error): fail(PublishEndpoint.code(of: error), error.description)
         case .topic(let topic): fail("forbidden", "The token may not publish on \(topic).")
-        case .mediaType: break
+        case .mediaType, .contentCoding: break
         }
     }
 

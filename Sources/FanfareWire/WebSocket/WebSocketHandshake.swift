@@ -7,13 +7,14 @@ package enum WebSocketHandshakeError: String, Error, Sendable, CaseIterable {
     case connection = "websocket-needs-connection-upgrade"
     case version = "websocket-version-unsupported"
     case key = "websocket-key-invalid"
+    case body = "websocket-with-body"
 
     /// The status to answer with; with 426 goes `sec-websocket-version: 13`.
     package var status: Int {
         switch self {
         case .method: 405
         case .version: 426
-        case .connection, .key: 400
+        case .connection, .key, .body: 400
         }
     }
 
@@ -31,6 +32,7 @@ package enum WebSocketHandshakeError: String, Error, Sendable, CaseIterable {
             """
         case .version: "Sec-WebSocket-Version must be 13."
         case .key: "Sec-WebSocket-Key must be 16 random bytes in base64."
+        case .body: "A WebSocket is opened by a request without a body."
         }
     }
 }
@@ -59,6 +61,8 @@ package enum WebSocketHandshake {
         guard !request.headers.isRepeated(.secWebSocketKey), let key = request.headers[.secWebSocketKey],
             key.count == 24, Base64.decode(key.array)?.count == 16
         else { throw .key }
+        // A proxy that had not seen the body would take it for frames.
+        guard request.body.isEmpty else { throw .body }
         return key
     }
 
