@@ -28,15 +28,16 @@ let package = Package(
         .target(name: "CFanfareKernel", linkerSettings: [.linkedLibrary("uring")]),
         .target(name: "CFanfareJSON", cxxSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("simdjson")]),
         .target(name: "CFanfareCrypto", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+        .target(name: "CFanfareCompression", linkerSettings: [.linkedLibrary("z")]),
         .target(name: "CFanfareNames", linkerSettings: [.linkedLibrary("cares")]),
         module("FanfareBase", ["CFanfareBase"]),
         // L1
         module("FanfareRing", ["FanfareBase", "CFanfareKernel"]),
         module("FanfareTLS", ["FanfareBase", "CFanfareCrypto"]),
-        module("FanfareWire", ["FanfareBase", "CFanfareCrypto"]),
+        module("FanfareWire", ["FanfareBase", "CFanfareCrypto", "CFanfareCompression"]),
         module("FanfareEvent", ["FanfareBase", "CFanfareJSON"]),
         module("FanfareLog", ["FanfareBase"]),
-        module("FanfareDelivery", ["FanfareBase", "CFanfareCrypto"]),
+        module("FanfareDelivery", ["FanfareBase", "CFanfareCrypto", "CFanfareCompression"]),
         // L2
         module(
             "FanfareServer",
@@ -68,10 +69,10 @@ let package = Package(
         tests("FanfareBaseTests", ["FanfareBase", "CFanfareBase"]),
         tests("FanfareRingTests", ["FanfareRing", "FanfareBase"]),
         tests("FanfareTLSTests", ["FanfareTLS"]),
-        tests("FanfareWireTests", ["FanfareWire"]),
+        tests("FanfareWireTests", ["FanfareWire", "CFanfareCompression"]),
         tests("FanfareEventTests", ["FanfareEvent"]),
         tests("FanfareLogTests", ["FanfareLog"]),
-        tests("FanfareDeliveryTests", ["FanfareDelivery"]),
+        tests("FanfareDeliveryTests", ["FanfareDelivery", "CFanfareCompression"]),
         tests("FanfareServerTests", ["FanfareServer"]),
         .testTarget(
             name: "SimulationTests", dependencies: ["FanfareServer", "FanfareLog", "FanfareRing", "FanfareBase"],

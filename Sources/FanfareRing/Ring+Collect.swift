@@ -48,6 +48,7 @@ extension Ring {
             invariant(token.purpose == TrackedOperation.Purpose.first, "a link's first half completes first")
             _ = unsafe tracked.update(key, to: .sync(token: shardToken, expected: expected, written: result))
         case .sync(let shardToken, let expected, let written):
+            unsafe syncsInFlight -= 1
             let merged = WriteAndSync.result(expected: expected, written: written, synced: result)
             finish(key, Completion(token: shardToken, result: merged), &completions)
         }

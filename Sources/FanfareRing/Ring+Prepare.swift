@@ -140,6 +140,10 @@ extension Ring {
         unsafe fanfare_link_next(write)
         let syncToken = Token(purpose: TrackedOperation.Purpose.sync, generation: token.generation, slot: token.slot)
         unsafe fanfare_fill_sync(fanfare_next_entry(ring), descriptor, 1, syncToken.rawValue)
+        unsafe syncsInFlight += 1
+        // A sync is a kernel worker's; the disk is to be at it while the turn's sends are made (docs/decisions/0035).
+        submitWithoutWaiting(&completions)
+        sched_yield()
     }
 
     /// By the system call, because IORING_OP_SHUTDOWN always goes to a kernel worker. What was queued before it must be

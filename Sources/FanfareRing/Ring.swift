@@ -25,7 +25,8 @@ public struct RingConfiguration: Sendable {
 /// A turn is one `enter`: one system call submits what is queued, waits, and lets the kernel finish its deferred work
 /// (IORING_SETUP_DEFER_TASKRUN), whose completions are then copied into the batch. Handlers run after that, never inside.
 /// Further calls are made only when more is queued than there are submission entries, while the kernel has put work off,
-/// and before a `shutdown`, which has no call of its own in the ring that would not cost a kernel worker.
+/// before a `shutdown`, which has no call of its own in the ring that would not cost a kernel worker, and after a
+/// `writeAndSync`, which does cost one.
 @safe public final class Ring {
     /// Safe, all below: allocated in init, freed in deinit, used by the owning thread only.
     @exclusivity(unchecked) let ring: UnsafeMutablePointer<fanfare_ring>
@@ -33,6 +34,7 @@ public struct RingConfiguration: Sendable {
     @exclusivity(unchecked) var peers: [Int32] = []
     @exclusivity(unchecked) private var enters = 0
     @exclusivity(unchecked) var refusedWakes = 0
+    @exclusivity(unchecked) var syncsInFlight = 0
 
     /// Makes a ring for this thread, or says why the system refuses one.
     public init(_ configuration: RingConfiguration = RingConfiguration()) throws(RingError) {
@@ -82,6 +84,8 @@ public struct RingConfiguration: Sendable {
         prepare(operations, &completions)
         repeat {
             let timeout = completions.isEmpty ? Self.timeout(until: deadline) : 0
+            // The worker may have to go on, or to tell that it is done: it gets the core before the next sends do.
+            if unsafe syncsInFlight > 0, timeout == 0 { sched_yield() }
             submit(waitingNanoseconds: timeout, &completions)
             collect(&completions)
             collectDeferred(&completions)

@@ -26,6 +26,11 @@ package enum WireLimits {
     package static let controlBytesMax = 125
     /// Empty frames in one WebSocket message: they cost us work and the peer nothing. More close with 1008.
     package static let emptyFragmentsMax = 64
+    /// Bytes a compressed message is inflated by at a time: how far it can overshoot its limit before that is noticed.
+    package static let inflateStepBytes = 32 * 1024
+    /// Parts of a compressed message that framing may add to what does not compress, against `messageBytesMax`: one in so
+    /// many, rounded up. A longer one closes with 1009 before it is inflated.
+    package static let compressedShareOver = 1_024
     /// Bytes of one line of a newline-delimited stream unless the caller says otherwise. A longer one ends the stream.
     package static let lineBytesDefaultMax = 1024 * 1024
     /// Bytes of one Server-Sent Event the client side keeps (its data, id and type together). A larger one is a failure.

@@ -13,8 +13,20 @@ struct Serve: ParsableCommand {
     @Flag(help: "Loopback only; webhooks to private addresses and plain HTTP allowed; retries start at 1 s.")
     var development = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Also serve, at this address, WebSockets that get their own messages back: for conformance suites.",
+            valueName: "address"))
+    var websocketEcho: String?
+
     func run() throws {
-        let loaded = try LoadedConfiguration.read(config, development: development)
+        var loaded = try LoadedConfiguration.read(config, development: development)
+        if let websocketEcho {
+            guard let address = ListenerAddress(websocketEcho), case .tcp = address.kind else {
+                throw ValidationError("--websocket-echo takes HOST:PORT with a literal address or localhost")
+            }
+            loaded.configuration.listeners.append(.webSocketEcho(address))
+        }
         let signals = SignalSet([SIGTERM, SIGINT, SIGHUP])
         signals.block()
         let service: Service

@@ -26,16 +26,20 @@ struct Welcome {
     }
 
     private static func isPlainHTTP(_ address: OpenListeners.Address) -> Bool {
-        address.listener.protocol == .http && address.listener.tls == nil && !address.text.hasPrefix("unix:")
+        let listener = address.listener
+        return listener.protocol == .http && listener.tls == nil && !address.text.hasPrefix("unix:")
+            && !listener.echoesWebSockets
     }
 
     private static func services(of address: OpenListeners.Address) -> String {
-        Listener.Service.allCases.filter { address.listener.serves.contains($0) }.map(\.rawValue).joined(
+        if address.listener.echoesWebSockets { return "messages are sent back" }
+        return Listener.Service.allCases.filter { address.listener.serves.contains($0) }.map(\.rawValue).joined(
             separator: ", ")
     }
 
     private static func url(of address: OpenListeners.Address) -> String {
         if address.text.hasPrefix("unix:") { return address.text }
+        if address.listener.echoesWebSockets { return "ws://\(address.text)" }
         switch (address.listener.protocol, address.listener.tls != nil) {
         case (.http, false): return "http://\(address.text)"
         case (.http, true): return "https://\(address.text)"

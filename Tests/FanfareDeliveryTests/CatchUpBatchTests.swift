@@ -4,6 +4,7 @@ import Testing
 
 @Suite struct CatchUpBatchTests {
     private let events = (1...5).map { TestEvent.sized(UInt64($0 * 2), canonicalBytes: 99) }
+    private let deflated = DeflatedEvents(resultBytesMax: 1 << 20)
 
     private func place(_ sequence: UInt64, _ begunBytes: Int = 0) -> StreamPlace {
         StreamPlace(after: SequenceNumber(sequence), begunBytes: begunBytes)
@@ -11,7 +12,7 @@ import Testing
 
     @Test func wantedRecordsAreFramedAndOthersPassedOver() {
         let log = TestBatch(events)
-        var batch = CatchUpBatch()
+        var batch = CatchUpBatch(deflated)
         batch.begin(at: place(2), wire: .stream, bytesMax: 1_000)
         for record in log.records { #expect(batch.offer(record, isWanted: record.sequence.rawValue != 6) == .taken) }
         #expect(batch.bytes == Array([1, 3, 4].map { events[$0].canonical + "\n" }.joined().utf8))
@@ -20,7 +21,7 @@ import Testing
 
     @Test func unwantedRecordsMoveThePlaceWithoutBytes() {
         let log = TestBatch(events)
-        var batch = CatchUpBatch()
+        var batch = CatchUpBatch(deflated)
         batch.begin(at: place(0), wire: .webSocket, bytesMax: 1_000)
         for record in log.records { #expect(batch.offer(record, isWanted: false) == .taken) }
         #expect(batch.pass(to: SequenceNumber(12)) == .taken)
@@ -29,7 +30,7 @@ import Testing
 
     @Test func aRecordThatNoLongerFitsIsOfferedAgain() {
         let log = TestBatch(events)
-        var batch = CatchUpBatch()
+        var batch = CatchUpBatch(deflated)
         batch.begin(at: place(0), wire: .stream, bytesMax: 250)
         #expect(batch.offer(log.records[0], isWanted: true) == .taken)
         #expect(batch.offer(log.records[1], isWanted: true) == .taken)
@@ -41,8 +42,8 @@ import Testing
     func everyShortSendSettlesWhereTheRestMakesTheSameStream(_ wire: WireFormat) {
         let log = TestBatch(events)
         var whole: [UInt8] = []
-        for record in log.records { Framing.append(record, wire, into: &whole) }
-        var batch = CatchUpBatch()
+        for record in log.records { Framing.append(record, wire, deflated, into: &whole) }
+        var batch = CatchUpBatch(deflated)
         for first in 0...whole.count {
             batch.begin(at: place(0), wire: wire, bytesMax: 10_000)
             for record in log.records { #expect(batch.offer(record, isWanted: true) == .taken) }
@@ -59,9 +60,9 @@ import Testing
     func piecesOfAnySizeMakeTheSameStream(_ wire: WireFormat, _ bytesMax: Int) {
         let log = TestBatch(events)
         var whole: [UInt8] = []
-        for record in log.records { Framing.append(record, wire, into: &whole) }
+        for record in log.records { Framing.append(record, wire, deflated, into: &whole) }
         var received: [UInt8] = []
-        var batch = CatchUpBatch()
+        var batch = CatchUpBatch(deflated)
         var place = place(0)
         while place != self.place(10) {
             batch.begin(at: place, wire: wire, bytesMax: bytesMax)
@@ -75,7 +76,7 @@ import Testing
 
     @Test func aBegunFrameIsFinishedEvenWhenItIsNoLongerWanted() {
         let log = TestBatch(events)
-        var batch = CatchUpBatch()
+        var batch = CatchUpBatch(deflated)
         batch.begin(at: place(3, 60), wire: .stream, bytesMax: 1_000)
         #expect(batch.offer(log.records[0], isWanted: true) == .taken)
         #expect(batch.offer(log.records[1], isWanted: false) == .taken)
@@ -85,7 +86,7 @@ import Testing
 
     @Test func aBegunFrameWhoseEventIsGoneCannotBeFinished() {
         let log = TestBatch(events)
-        var batch = CatchUpBatch()
+        var batch = CatchUpBatch(deflated)
         batch.begin(at: place(3, 60), wire: .stream, bytesMax: 1_000)
         #expect(batch.offer(log.records[2], isWanted: true) == .begunEventIsGone)
         #expect(batch.pass(to: SequenceNumber(5)) == .begunEventIsGone)

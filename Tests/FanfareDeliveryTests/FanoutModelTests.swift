@@ -39,7 +39,7 @@ struct FanoutModel: ~Copyable {
         var isStalled = false
         /// The send made in this turn: the place after it, how it was made and how much of it is taken.
         var sending: (after: StreamPlace, byteCount: Int, taken: Int, isFromLog: Bool)?
-        var batch = CatchUpBatch()
+        var batch: CatchUpBatch
     }
 
     private(set) var failure: String?
@@ -112,7 +112,7 @@ struct FanoutModel: ~Copyable {
     }
 
     private mutating func expect(_ slot: UInt32, _ record: EventRecord) {
-        Framing.append(record, connections[slot]!.cursor.wire, into: &connections[slot]!.expected)
+        Framing.append(record, connections[slot]!.cursor.wire, fanout.deflated, into: &connections[slot]!.expected)
     }
 
     private mutating func churn() {
@@ -161,7 +161,8 @@ struct FanoutModel: ~Copyable {
 
     /// What the member is to receive from its place on, by its interests as they are now.
     private mutating func rejoined(_ slot: UInt32, _ cursor: inout MemberCursor) {
-        var connection = connections[slot] ?? Connection(slot: slot, cursor: cursor)
+        var connection =
+            connections[slot] ?? Connection(slot: slot, cursor: cursor, batch: CatchUpBatch(fanout.deflated))
         connection.cursor = cursor
         connection.expected = connection.received
         let begun = cursor.place.isBetweenFrames ? nil : cursor.place.sequence.next
@@ -169,7 +170,7 @@ struct FanoutModel: ~Copyable {
             let isBegun = logged.record.sequence == begun
             guard isBegun || cursor.isInterested(in: logged.interests) else { continue }
             var frame: [UInt8] = []
-            Framing.append(logged.record, cursor.wire, into: &frame)
+            Framing.append(logged.record, cursor.wire, fanout.deflated, into: &frame)
             connection.expected += frame.dropFirst(isBegun ? cursor.place.begunBytes : 0)
         }
         connections[slot] = connection

@@ -31,10 +31,15 @@ final class FanoutHarness {
     }
 
     func gathered(_ member: MemberCursor, bytesMax: Int = 65_536) -> (GatherOutcome, String) {
+        let (outcome, bytes) = gatheredBytes(member, bytesMax: bytesMax)
+        return (outcome, String(decoding: bytes, as: UTF8.self))
+    }
+
+    func gatheredBytes(_ member: MemberCursor, bytesMax: Int) -> (GatherOutcome, [UInt8]) {
         let outcome = fanout.gather(member, bytesMax: bytesMax, into: &slices)
         var bytes = [UInt8](repeating: 0, count: slices.byteCount)
         unsafe bytes.withUnsafeMutableBytes { unsafe slices.copy(to: $0) }
-        return (outcome, String(decoding: bytes, as: UTF8.self))
+        return (outcome, bytes)
     }
 
     func lines(_ sequences: UInt64...) -> String {
@@ -117,16 +122,16 @@ final class FanoutHarness {
         var member = harness.member(1, [0], wire: wire)
         harness.fanout.beginTurn()
         harness.announce(1, [0], canonicalBytes: canonicalBytes)
-        var received = ""
-        while case (.send(let after), let bytes) = harness.gathered(member, bytesMax: canonicalBytes / 7) {
+        var received: [UInt8] = []
+        while case (.send(let after), let bytes) = harness.gatheredBytes(member, bytesMax: canonicalBytes / 7) {
             received += bytes
             member.place = after
         }
         #expect(member.place == StreamPlace(after: SequenceNumber(1)))
         var whole: [UInt8] = []
         let batch = TestBatch([harness.sent[1]!])
-        Framing.append(batch.records[0], wire, into: &whole)
-        #expect(received == String(decoding: whole, as: UTF8.self))
+        Framing.append(batch.records[0], wire, harness.fanout.deflated, into: &whole)
+        #expect(received == whole)
     }
 
     @Test func aShortSendSettlesInsideTheFrameItEndedIn() {

@@ -12,9 +12,9 @@ struct TestEvent {
 
     /// An event whose canonical form has `canonicalBytes`, the rest being filled with letters.
     static func sized(_ sequence: UInt64, canonicalBytes: Int) -> TestEvent {
-        let empty = TestEvent(sequence: sequence, attributes: [("id", "\"\"")]).canonical.utf8.count
+        let empty = TestEvent(sequence: sequence, attributes: [("type", "\"t\""), ("id", "\"\"")]).canonical.utf8.count
         let filler = String(repeating: "x", count: max(0, canonicalBytes - empty))
-        return TestEvent(sequence: sequence, attributes: [("id", "\"\(filler)\"")])
+        return TestEvent(sequence: sequence, attributes: [("type", "\"t\""), ("id", "\"\(filler)\"")])
     }
 
     static let log = LogID(0x65A1_B2C3)

@@ -12,9 +12,9 @@ enum SeenWebSocket: Equatable {
 }
 
 func decodeWebSocket(
-    _ pieces: [[UInt8]], role: WebSocketDecoder.Role, messageBytesMax: Int = 1 << 20
+    _ pieces: [[UInt8]], role: WebSocketDecoder.Role, messageBytesMax: Int = 1 << 20, inflater: MessageInflater? = nil
 ) -> [SeenWebSocket] {
-    var decoder = WebSocketDecoder(role: role, messageBytesMax: messageBytesMax)
+    var decoder = WebSocketDecoder(role: role, messageBytesMax: messageBytesMax, inflater: inflater)
     var seen: [SeenWebSocket] = []
     for piece in pieces {
         piece.withByteView { view in

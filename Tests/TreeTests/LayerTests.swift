@@ -3,7 +3,10 @@ import Testing
 /// The layer table of `docs/ARCHITECTURE.md`, checked against what the sources import.
 enum Layers {
     static let table: [[String]] = [
-        ["CFanfareBase", "CFanfareKernel", "CFanfareJSON", "CFanfareCrypto", "CFanfareNames", "FanfareBase"],
+        [
+            "CFanfareBase", "CFanfareKernel", "CFanfareJSON", "CFanfareCrypto", "CFanfareCompression", "CFanfareNames",
+            "FanfareBase",
+        ],
         ["FanfareRing", "FanfareTLS", "FanfareWire", "FanfareEvent", "FanfareLog", "FanfareDelivery"],
         ["FanfareServer", "FanfareLoad"],
         ["fanfare"],

@@ -8,6 +8,7 @@ import socket
 import ssl
 import struct
 import time
+import zlib
 
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
@@ -235,6 +236,7 @@ class WebSocket(HTTP, Subscriber):
         super().__init__(port, ca=ca, **options)
         self.ops = []
         self.close_code = self.close_reason = None
+        self.compressed_messages = 0
         key = base64.b64encode(os.urandom(16)).decode()
         fields = {"upgrade": "websocket", "connection": "Upgrade", "sec-websocket-key": key, "sec-websocket-version": "13"}
         if protocols:
@@ -243,6 +245,7 @@ class WebSocket(HTTP, Subscriber):
             fields["sec-websocket-extensions"] = extensions
         self.send(self.head("GET", target, fields | (headers or {})) + trailing)
         self.handshake = self.read_head()
+        self.deflates = "permessage-deflate" in (self.handshake.header("sec-websocket-extensions") or "")
         if self.handshake.status == 101:
             digest = hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()
             assert self.handshake.header("sec-websocket-accept") == base64.b64encode(digest).decode()
@@ -271,6 +274,10 @@ class WebSocket(HTTP, Subscriber):
     def send_text(self, text):
         self.send_frame(1, text)
 
+    def send_compressed(self, opcode, message, level=6):
+        message = message.encode() if isinstance(message, str) else message
+        self.send_frame(opcode, deflated(message, level), reserved=4)
+
     def send_json(self, value):
         self.send_text(json.dumps(value))
 
@@ -288,20 +295,28 @@ class WebSocket(HTTP, Subscriber):
         return first >> 7, first >> 4 & 7, first & 15, self.exactly(length)
 
     def next_raw(self):
+        return self.next_data()[1]
+
+    def next_data(self):
+        """(opcode, payload) of the next message, inflated; pings are answered."""
         parts = []
         while True:
             fin, reserved, opcode, payload = self.read_frame()
-            assert reserved == 0, f"reserved bits {reserved} without an extension"
+            allowed = (0, 4) if self.deflates and opcode in (1, 2) else (0,)
+            assert reserved in allowed, f"reserved bits {reserved} on opcode {opcode}"
+            if opcode in (1, 2):
+                kind, is_compressed = opcode, reserved == 4
             if opcode == 8:
                 self.close_code = struct.unpack("!H", payload[:2])[0] if len(payload) >= 2 else 1005
                 self.close_reason = payload[2:].decode()
                 raise Closed(f"closed with {self.close_code} {self.close_reason}")
             if opcode == 9:
                 self.send_frame(10, payload)
-            elif opcode in (0, 1):
+            elif opcode in (0, 1, 2):
                 parts.append(payload)
                 if fin:
-                    return b"".join(parts)
+                    self.compressed_messages += is_compressed
+                    return kind, inflated(b"".join(parts)) if is_compressed else b"".join(parts)
             else:
                 raise AssertionError(f"unexpected opcode {opcode} {payload[:100]!r}")
 
@@ -312,6 +327,18 @@ class WebSocket(HTTP, Subscriber):
                 self.next_raw()
         except Closed:
             return self.close_code or 1006
+
+
+def deflated(message, level=6):
+    """A message as permessage-deflate sends it (RFC 7692, 7.2.1)."""
+    compressor = zlib.compressobj(level, zlib.DEFLATED, -15)
+    return (compressor.compress(message) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+def inflated(payload):
+    """A message of a peer that agreed not to refer to earlier ones."""
+    decompressor = zlib.decompressobj(-15)
+    return decompressor.decompress(payload + b"\0\0\xff\xff")
 
 
 class ServerSentEvents(HTTP, Subscriber):
@@ -400,13 +427,16 @@ def url_query(topics, start=None, **more):
 
 
 def open_subscriber(service, transport, topics, start=None, **options):
-    """A subscriber of the given transport, subscribed when this returns. `transport` may end in `+tls` or be `stream+unix`."""
+    """A subscriber of the given transport, subscribed when this returns. `transport` may end in `+tls` or be `stream+unix`;
+    `websocket+deflate` asks for compression."""
     kind, _, variant = transport.partition("+")
     if kind == "stream":
         stream = service.stream(variant or "tcp", **options)
         stream.subscribe(*topics, **({} if start is None else {"from": start}))
         return stream
     target = "/v1/subscribe?" + url_query(topics, start)
+    if variant == "deflate":
+        options["extensions"] = "permessage-deflate; client_max_window_bits"
     subscriber = (service.websocket if kind == "websocket" else service.sse)(target, tls=variant == "tls", **options)
     answer = subscriber.handshake if kind == "websocket" else subscriber.response
     assert answer.status == (101 if kind == "websocket" else 200), repr(answer)

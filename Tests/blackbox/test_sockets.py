@@ -1,6 +1,7 @@
 """Subscribing: what the three transports share, and what is each one's own."""
 
 import json
+import os
 import threading
 import time
 import unittest
@@ -9,7 +10,8 @@ import clients
 from clients import Closed, open_subscriber, publish_forever, url_query
 from harness import FanfareTest, event, events, ids, sequence
 
-TRANSPORTS = ("websocket", "sse", "stream", "websocket+tls", "sse+tls", "stream+tls", "stream+unix")
+TRANSPORTS = ("websocket", "sse", "stream", "websocket+tls", "sse+tls", "stream+tls", "stream+unix",
+              "websocket+deflate")
 PLAIN = ("websocket", "sse", "stream")
 
 
@@ -475,9 +477,56 @@ class WebSocketTransport(SocketTest):
         self.assertEqual((socket.handshake.status, socket.handshake.header("sec-websocket-extensions")), (101, None))
 
     def test_an_offer_that_limits_the_servers_window_is_declined(self):
-        offer = "permessage-deflate; server_max_window_bits=9"
-        socket = self.open(self.service.websocket("/v1/subscribe?topic=a", extensions=offer))
-        self.assertEqual((socket.handshake.status, socket.handshake.header("sec-websocket-extensions")), (101, None))
+        for bits in (8, 9, 14):
+            offer = f"permessage-deflate; server_max_window_bits={bits}"
+            socket = self.open(self.service.websocket("/v1/subscribe?topic=a", extensions=offer))
+            self.assertEqual((socket.handshake.status, socket.handshake.header("sec-websocket-extensions")), (101, None))
+
+    def test_compression_is_agreed_without_context_takeover(self):
+        offers = "permessage-deflate; server_max_window_bits=10, permessage-deflate; client_max_window_bits"
+        socket = self.open(self.service.websocket("/v1/subscribe?topic=a", extensions=offers))
+        agreed = socket.handshake.header("sec-websocket-extensions")
+        self.assertEqual(agreed, "permessage-deflate; server_no_context_takeover; client_no_context_takeover")
+
+    def test_events_are_compressed_where_that_makes_them_smaller(self):
+        topic = self.topic()
+        socket = self.open(open_subscriber(self.service, "websocket+deflate", [topic]))
+        plain = self.open(self.service.websocket(f"/v1/subscribe?topic={topic}"))
+        for size in (0, 300, 20_000, 60_000):
+            sent = event(id=str(size), type=topic, data={"text": "abcdefgh" * (size // 8)})
+            self.service.publish(sent)
+            before = socket.compressed_messages
+            raw = socket.next_raw_event()
+            self.assertEqual(raw, plain.next_raw_event())
+            if size >= 300:
+                self.assertEqual(socket.compressed_messages, before + 1)
+
+    def test_what_a_client_compresses_is_understood(self):
+        topic = self.topic()
+        socket = self.open(open_subscriber(self.service, "websocket+deflate", [topic]))
+        socket.send_compressed(1, json.dumps({"op": "publish", "event": event(id="x", type=topic, data="y" * 50_000)}))
+        self.assertEqual(socket.next_event()["id"], "x")
+
+    def test_bad_compression_ends_the_connection_with_its_code(self):
+        bomb = clients.deflated(b"[" * (8 << 20))
+        cases = [(1007, b"\xff\xff\xff", 1, 4), (1009, bomb, 1, 4), (1002, b"", 9, 4), (1002, b"x", 1, 2)]
+        for code, payload, opcode, reserved in cases:
+            with self.subTest(code):
+                socket = self.open(open_subscriber(self.service, "websocket+deflate", ["a"]))
+                socket.send_frame(opcode, payload, reserved=reserved)
+                self.assertEqual(socket.wait_for_close(), code)
+
+    def test_history_joins_live_compressed_for_a_reader_that_stalls(self):
+        topic = self.topic()
+        socket = self.open(open_subscriber(self.service, "websocket+deflate", [topic], "earliest", receive_buffer=4096))
+        sent = []
+        for batch in range(20):
+            # Half of it compresses, so that what a stalled reader is owed exceeds every buffer.
+            more = [event(id=f"{batch}-{n}", type=topic, data=os.urandom(30_000).hex()) for n in range(10)]
+            self.service.publish(*more)
+            sent += ids(more)
+        self.assertEqual(ids(socket.take_events(200)), sent)
+        self.assertGreater(socket.compressed_messages, 190)
 
     def test_a_common_library_understands_us(self):
         try:
@@ -514,11 +563,23 @@ class ServerSentEventsTransport(SocketTest):
         name, data, position = source.next_dispatch()
         self.assertEqual((name, position, json.loads(data)["id"]), ("message", answer["first"], "x"))
 
-    def test_event_names_come_later_and_asking_for_them_is_refused(self):
-        for query in ("event=type", "event=", "event=message"):
+    def test_events_are_named_by_their_type_where_that_is_asked_for(self):
+        topic = self.topic()
+        source = self.open(self.service.sse(f"/v1/subscribe?topic={topic}&event=type"))
+        positions = [self.service.publish(event(id=kind, type=kind, fanfaretopic=topic))["first"] for kind in ("a.b", "ä\"ö")]
+        for kind, position in zip(("a.b", "ä\"ö"), positions):
+            name, data, last_id = source.next_dispatch()
+            self.assertEqual((name, last_id, json.loads(data)["id"]), (kind, position, kind))
+        history = self.open(self.service.sse(f"/v1/subscribe?topic={topic}&event=type&from=earliest"))
+        self.assertEqual([history.next_dispatch()[0] for _ in range(2)], ["a.b", "ä\"ö"])
+
+    def test_any_other_naming_is_refused(self):
+        for query in ("event=", "event=message", "event=TYPE"):
             with self.subTest(query):
                 answer = self.service.request("GET", f"/v1/subscribe?topic={self.topic()}&{query}")
-                self.assertIn("event-names-later", self.assertProblem(answer, 400)["type"])
+                self.assertIn("invalid-event", self.assertProblem(answer, 400)["type"])
+        socket = self.open(self.service.websocket(f"/v1/subscribe?topic=a&event=type"))
+        self.assertEqual(socket.handshake.status, 400)
 
     def test_last_event_id_wins_over_from(self):
         topic = self.topic()

@@ -26,12 +26,13 @@ package struct CatchUpBatch {
 
     private var start = StreamPlace(after: .zero)
     private var wire = WireFormat.stream
+    private let deflated: DeflatedEvents
     private var bytesMax = 0
     /// Where each event's frame ends in `bytes` (would end, where it is cut).
     private var ends: [(sequence: SequenceNumber, end: Int)] = []
 
-    /// Nothing framed.
-    package init() {}
+    /// Nothing framed. `deflated` is the fan-out's, with which its members share what was compressed.
+    package init(_ deflated: DeflatedEvents) { self.deflated = deflated }
 
     /// Begins a send of at most `bytesMax` bytes for a member at `place`.
     package mutating func begin(at place: StreamPlace, wire: WireFormat, bytesMax: Int) {
@@ -56,9 +57,10 @@ package struct CatchUpBatch {
             after = StreamPlace(after: sequence)
             return .taken
         }
-        let frameBytes = Framing.bytes(record, wire)
-        if !bytes.isEmpty, bytes.count + frameBytes > bytesMax { return .full }
-        return append(record, begunBytes..<min(frameBytes, begunBytes + bytesMax), of: frameBytes)
+        if wire == .deflatedWebSocket, !bytes.isEmpty, deflated.isSpent { return .full }
+        let frame = Frame(record, wire, deflated)
+        if !bytes.isEmpty, bytes.count + frame.bytes > bytesMax { return .full }
+        return append(frame, begunBytes..<min(frame.bytes, begunBytes + bytesMax), of: sequence)
     }
 
     /// The numbers up to `sequence` hold no event (a lost range), or the member was told of them as a gap.
@@ -88,13 +90,13 @@ package struct CatchUpBatch {
         return place
     }
 
-    private mutating func append(_ record: EventRecord, _ range: Range<Int>, of frameBytes: Int) -> Offer {
-        Framing.append(record, wire, range, into: &bytes)
-        ends.append((record.sequence, bytes.count + (frameBytes - range.upperBound)))
+    private mutating func append(_ frame: Frame, _ range: Range<Int>, of sequence: SequenceNumber) -> Offer {
+        frame.append(range, to: &bytes)
+        ends.append((sequence, bytes.count + (frame.bytes - range.upperBound)))
         after =
-            range.upperBound == frameBytes
-            ? StreamPlace(after: record.sequence)
-            : StreamPlace(after: SequenceNumber(record.sequence.rawValue - 1), begunBytes: range.upperBound)
+            range.upperBound == frame.bytes
+            ? StreamPlace(after: sequence)
+            : StreamPlace(after: SequenceNumber(sequence.rawValue - 1), begunBytes: range.upperBound)
         return .taken
     }
 }

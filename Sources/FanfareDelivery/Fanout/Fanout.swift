@@ -20,6 +20,8 @@ import FanfareBase
     let limits: FanoutLimits
     let tail: Tail
     let rings: [FrameRing]
+    /// What events compress to, for live members and those who read the log alike.
+    package let deflated: DeflatedEvents
     var memo = GatherMemo()
     var walk = MergeWalk()
     var turn = 0
@@ -35,8 +37,10 @@ import FanfareBase
         let tail = Tail(head: head, events: limits.tailEvents, bytes: limits.tailBytes)
         self.limits = limits
         self.tail = tail
+        let deflated = DeflatedEvents(resultBytesMax: FrameRing.frameBytesMax(limits.frameRingBytes) - 10)
+        self.deflated = deflated
         rings = WireFormat.allCases.map {
-            FrameRing($0, capacity: limits.frameRingBytes, slotCount: tail.slotCount)
+            FrameRing($0, capacity: limits.frameRingBytes, slotCount: tail.slotCount, deflated: deflated)
         }
     }
 
@@ -47,6 +51,7 @@ import FanfareBase
     package func beginTurn() {
         turn += 1
         phase = .announcing
+        deflated.beginTurn()
         for ring in rings { ring.beginTurn() }
     }
 

@@ -55,10 +55,10 @@ extension Fanout {
         var rest = sentBytes
         var walker = PendingFrames(self, member)
         while rest > 0 {
-            guard case .frame(let entry, _) = walker.next() else {
-                invariantBroken("no more is sent than was gathered")
-            }
-            let bytes = Framing.frameBytes(canonicalBytes: entry.canonicalBytes, member.wire) - walker.begunBytes
+            guard case .frame(let entry, let index) = walker.next(),
+                let whole = ring(member.wire).frameBytes(entry, slot: tail.slot(index))
+            else { invariantBroken("no more is sent than was gathered") }
+            let bytes = whole - walker.begunBytes
             if rest < bytes {
                 place = StreamPlace(
                     after: SequenceNumber(entry.sequence - 1), begunBytes: walker.begunBytes + rest)
@@ -88,6 +88,8 @@ extension Fanout {
         return unsafe EventRecord(at: tail.entry(tailIndex).record)
     }
 
+    private func ring(_ wire: WireFormat) -> FrameRing { rings[Int(wire.rawValue)] }
+
     private func walked(_ member: MemberCursor, _ bytesMax: Int, _ slices: inout FrameSlices) -> GatherOutcome {
         var after = member.place
         var walker = PendingFrames(self, member)
@@ -96,7 +98,9 @@ extension Fanout {
             guard case .frame(let entry, let index) = step else {
                 return slices.byteCount > 0 ? .send(after: after) : step == .readLog ? .readLog : .nothing
             }
-            let bytes = Framing.frameBytes(canonicalBytes: entry.canonicalBytes, member.wire)
+            guard let bytes = ring(member.wire).frameBytes(entry, slot: tail.slot(index)) else {
+                return slices.byteCount > 0 ? .send(after: after) : .turnFull
+            }
             let from = walker.begunBytes
             let room = bytesMax - slices.byteCount
             if bytes - from > room, slices.byteCount > 0 { break }
@@ -117,7 +121,7 @@ extension Fanout {
         _ entry: Tail.Entry, _ index: Int, _ range: Range<Int>, of bytes: Int, _ wire: WireFormat,
         to slices: inout FrameSlices
     ) -> Bool {
-        let ring = rings[Int(wire.rawValue)]
+        let ring = ring(wire)
         guard bytes <= ring.frameBytesMax else { return appendParts(entry, range, ring, wire, to: &slices) }
         guard let start = unsafe ring.frame(entry, slot: tail.slot(index), bytes: bytes) else { return false }
         // Safe: the range lies within the frame.
@@ -129,7 +133,7 @@ extension Fanout {
     private func appendParts(
         _ entry: Tail.Entry, _ range: Range<Int>, _ ring: FrameRing, _ wire: WireFormat, to slices: inout FrameSlices
     ) -> Bool {
-        let prefixBytes = Framing.prefixBytes(canonicalBytes: entry.canonicalBytes, wire)
+        let prefixBytes = ring.prefixBytes(entry)
         let canonicalEnd = prefixBytes + entry.canonicalBytes
         if range.lowerBound < prefixBytes {
             guard let prefix = unsafe ring.prefix(entry), let start = prefix.baseAddress else { return false }

@@ -104,7 +104,7 @@ extension Configuration {
         }
         compare("data_directory", \.dataDirectory)
         compare("shards", \.shards)
-        compare("listeners", \.listeners)
+        compare("listeners", \.ownListeners)
         compare("topics", \.topics)
         compare("log", \.log)
         compare("webhooks", \.webhooks)
@@ -112,4 +112,7 @@ extension Configuration {
         compare("drain", \.drainMilliseconds)
         return keys
     }
+
+    /// The listeners the file names.
+    private var ownListeners: [Listener] { listeners.filter { !$0.echoesWebSockets } }
 }

@@ -80,6 +80,7 @@ struct ConnectionCounts: Sendable {
             switch connection.handler {
             case let socket as SocketHandler: counts[socket.transport.name, default: 0] += 1
             case is HTTPHandler: counts["http", default: 0] += 1
+            case is EchoHandler: counts["websocket", default: 0] += 1
             default: counts["webhook", default: 0] += 1
             }
         }

@@ -8,7 +8,7 @@ package struct Listener: Sendable, Hashable {
     package var `protocol` = TransportProtocol.http
     /// Certificate and key; nil for plain connections.
     package var tls: TLSFiles?
-    /// What it gives to those who may; never empty.
+    /// What it gives to those who may; empty only where WebSockets are echoed.
     package var serves: Set<Service> = [.publish, .subscribe]
     /// The names it goes by, in lowercase without port: what `Host` may say besides a literal address or `localhost`.
     package var hosts: [String] = []
@@ -16,11 +16,22 @@ package struct Listener: Sendable, Hashable {
     package var origins: [String] = []
     /// Whether clients without a token may do everything it serves.
     package var anonymous = false
+    /// It only sends WebSocket messages back (`fanfare serve --websocket-echo`); no configuration file can say so.
+    package private(set) var echoesWebSockets = false
 
     /// A plain HTTP listener that serves publishing and subscribing.
     package init(name: String, address: ListenerAddress) {
         self.name = name
         self.address = address
+    }
+
+    /// The listener of conformance mode: any WebSocket client gets its own messages back, and nothing else.
+    package static func webSocketEcho(_ address: ListenerAddress) -> Listener {
+        var listener = Listener(name: "websocket-echo", address: address)
+        listener.serves = []
+        listener.anonymous = true
+        listener.echoesWebSockets = true
+        return listener
     }
 
     /// What a configuration without `listeners` has: plain, 127.0.0.1:8080, everything served.

@@ -68,7 +68,7 @@ final class HTTPHandler: ConnectionHandler {
         let keepAlive = request.keepAlive && shard.draining == nil
         if !keepAlive { isLast = true }
         let router = Router(shard: shard, connection: connection)
-        if !responses.isEmpty, request.path.equals("/v1/subscribe") {
+        if !responses.isEmpty, request.path.equals("/v1/subscribe") || WebSocketHandshake.isRequested(by: request) {
             // The connection would change hands with answers still owed.
             isLast = true
             let ticket = responses.take(ResponseQueue.Framing(keepAlive: false, minorVersion: 1))

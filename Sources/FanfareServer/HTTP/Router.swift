@@ -27,6 +27,9 @@ struct Router {
         _ request: HTTPRequest, ticket: UInt64, verified: AccessControl.Outcome? = nil
     ) -> HTTPHandler.Verdict {
         guard let listener = connection.listener else { return .answer(.empty(500)) }
+        if listener.configuration.echoesWebSockets {
+            return EchoEndpoint(shard: shard, connection: connection).open(request)
+        }
         if let refusal = refusal(of: request, listener) { return .answer(refusal) }
         if request.method == .options { return .answer(preflight(request, listener)) }
         let pathText = request.path.string

@@ -52,7 +52,7 @@ extension Shard {
         if case .principal(let anonymous) = access.authenticate(.absent, on: listener.configuration) {
             principal = anonymous
         }
-        return SocketHandler(.stream, principal: principal, messageBytesMax: socketMessageBytesMax)
+        return SocketHandler(streamFor: principal, messageBytesMax: socketMessageBytesMax)
     }
 
     /// Gives `descriptor` a slot and arms its receive. Nil, and the descriptor closed, when the table is full.

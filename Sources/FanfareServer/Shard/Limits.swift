@@ -69,6 +69,10 @@ enum Limits {
     static let pingMilliseconds = 25_000
     /// Milliseconds without a byte either way after which a socket is dead (CONTRACT, section 5).
     static let deadAfterMilliseconds = 60_000
+    /// Bytes of one message that is echoed (`--websocket-echo`); public suites send 16 MiB. A longer one closes with 1009.
+    static let echoMessageBytesMax = 24 << 20
+    /// Bytes of echoes that wait for their client. At the limit its input is not read until they are gone.
+    static let echoWaitingBytesMax = 1 << 20
     /// Subscriptions on one socket. One more is refused with an `error` op (CONTRACT, section 5).
     static let subscriptionsPerSocketMax = 64
     /// Bytes of one message or line from a socket client besides the event itself.

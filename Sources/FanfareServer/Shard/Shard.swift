@@ -3,6 +3,7 @@ import FanfareDelivery
 import FanfareEvent
 import FanfareRing
 import FanfareTLS
+import FanfareWire
 
 /// One thread's whole world: connections, interests, timers, and on shard 0 the log.
 ///
@@ -75,7 +76,11 @@ package final class Shard {
     /// What the next send carries; kept for its memory.
     var slices = FrameSlices()
     /// The next send of one who catches up; kept for its memory.
-    var frames = CatchUpBatch()
+    var frames: CatchUpBatch
+    /// Decompresses what sockets send that agreed on it; nothing until one does.
+    lazy var inflater = MessageInflater()
+    /// Compresses what is echoed.
+    lazy var echoDeflater = MessageDeflater()
     /// Members to visit besides those the fan-out names: those who can take bytes again.
     var ready = RingQueue<UInt32>(limit: .max >> 1)
     /// Decodes what is published here.
@@ -108,6 +113,7 @@ package final class Shard {
         connections = SlotTable(capacity: service.connectionsPerShard)
         timers = TimerWheel(now: time.monotonic)
         fanout = Fanout(head: service.headAtStart)
+        frames = CatchUpBatch(fanout.deflated)
         reader = LogReader(catalog: service.catalog, directory: service.configuration.dataDirectory)
         patterns = PatternTable(key: service.hashKey)
         outbox = (0..<service.shardCount).map { _ in Outbox() }

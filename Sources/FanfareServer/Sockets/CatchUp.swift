@@ -58,6 +58,7 @@ extension Shard {
     private func serve(_ connection: Connection, _ subscriber: Subscriber) {
         guard subscriber.isCatchingUp, connection.canSend else { return }
         guard connection.output.isEmpty else { return markDirty(connection) }
+        if subscriber.member.wire == .deflatedWebSocket, fanout.deflated.isSpent { return catchUp.add(connection) }
         if subscriber.member.place.isBetweenFrames, subscriber.lastSearch == nil,
             subscriber.notBefore.nanoseconds == 0, isLive(subscriber)
         {

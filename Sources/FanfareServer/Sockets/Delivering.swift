@@ -74,7 +74,10 @@ extension Shard {
 
     /// The connection can take bytes and has nothing of its own to say.
     func readyToDeliver(_ connection: Connection, _ subscriber: Subscriber) {
-        if subscriber.isCatchingUp { catchUp.add(connection) } else { _ = ready.append(connection.slot) }
+        if subscriber.isCatchingUp { return catchUp.add(connection) }
+        // Who stands at the head between two frames has nothing pending; what is announced later brings its own visit.
+        if subscriber.member.place.isBetweenFrames, subscriber.member.place.sequence >= fanout.head { return }
+        _ = ready.append(connection.slot)
     }
 
     // MARK: Control messages

@@ -16,17 +16,8 @@ final class SocketHandler: ConnectionHandler {
         /// Newline-delimited JSON both ways.
         case stream
 
-        /// How events are framed on it.
-        var wire: WireFormat {
-            switch self {
-            case .webSocket, .webSocketEvents: .webSocket
-            case .serverSentEvents: .serverSentEvents
-            case .stream: .stream
-            }
-        }
-
         /// It has ping and close frames.
-        var isWebSocket: Bool { wire == .webSocket }
+        var isWebSocket: Bool { self == .webSocket || self == .webSocketEvents }
         /// As `/v1/connections` and `/metrics` call it.
         var name: String {
             switch self {
@@ -39,6 +30,8 @@ final class SocketHandler: ConnectionHandler {
 
     /// How messages travel.
     let transport: Transport
+    /// How events are framed.
+    let wire: WireFormat
     /// Who it is; nil on the stream protocol until it has authenticated where it must.
     var principal: Principal?
     /// Whether a close frame or a last error has been sent.
@@ -50,16 +43,27 @@ final class SocketHandler: ConnectionHandler {
     private var webSocket: WebSocketDecoder?
     private var lines: LineDecoder?
 
-    /// A socket on a connection that was HTTP, or a new one of the stream protocol.
-    init(_ transport: Transport, principal: Principal?, messageBytesMax: Int) {
+    /// A WebSocket on a connection that was HTTP. `inflater` where permessage-deflate was agreed.
+    init(webSocket transport: Transport, principal: Principal, messageBytesMax: Int, inflater: MessageInflater?) {
         self.transport = transport
         self.principal = principal
-        switch transport {
-        case .webSocket, .webSocketEvents:
-            webSocket = WebSocketDecoder(role: .server, messageBytesMax: messageBytesMax)
-        case .stream: lines = LineDecoder(lineBytesMax: messageBytesMax)
-        case .serverSentEvents: break
-        }
+        wire = inflater == nil ? .webSocket : .deflatedWebSocket
+        webSocket = WebSocketDecoder(role: .server, messageBytesMax: messageBytesMax, inflater: inflater)
+    }
+
+    /// Server-Sent Events on a connection that was HTTP, each with its type as `event` when it `isNamed`.
+    init(serverSentEventsFor principal: Principal, isNamed: Bool) {
+        transport = .serverSentEvents
+        self.principal = principal
+        wire = isNamed ? .namedServerSentEvents : .serverSentEvents
+    }
+
+    /// A new connection of the stream protocol.
+    init(streamFor principal: Principal?, messageBytesMax: Int) {
+        transport = .stream
+        self.principal = principal
+        wire = .stream
+        lines = LineDecoder(lineBytesMax: messageBytesMax)
     }
 
     // MARK: Input

@@ -33,8 +33,7 @@ struct SubscribeEndpoint {
         let request = admitted.request
         let key: ByteView
         do throws(WebSocketHandshakeError) { key = try WebSocketHandshake.check(request) } catch {
-            let headers = error.status == 426 ? [("upgrade", "websocket"), ("sec-websocket-version", "13")] : []
-            return .answer(.problem(error.status, error.code, "\(error.detail)", headers: headers))
+            return .answer(.webSocketRefused(error))
         }
         guard let choice = Self.choose(WebSocketHandshake.offeredProtocols(request.headers)) else {
             return .answer(
@@ -43,6 +42,10 @@ struct SubscribeEndpoint {
                     "Offer fanfare.v1.json or cloudevents.json as Sec-WebSocket-Protocol, or none."))
         }
         let wish: Wish?
+        if admitted.query.first("event") != nil {
+            return .answer(
+                .problem(400, "invalid-event", "\"event\" is for Server-Sent Events; a WebSocket has no event names."))
+        }
         do throws(Shard.SubscribeError) { wish = try self.wish(admitted, resumeFrom: nil) } catch {
             return .answer(.problem(error.status, error.title, error.detail))
         }
@@ -50,10 +53,12 @@ struct SubscribeEndpoint {
             return .answer(
                 .problem(400, "topic-missing", "With cloudevents.json the URL names the topics: ?topic=PATTERN."))
         }
+        let extensions = WebSocketCompression.acceptance(of: request.headers)
         let handler = SocketHandler(
-            choice.transport, principal: admitted.principal, messageBytesMax: shard.socketMessageBytesMax)
+            webSocket: choice.transport, principal: admitted.principal, messageBytesMax: shard.socketMessageBytesMax,
+            inflater: extensions == nil ? nil : shard.inflater)
         var head: [UInt8] = []
-        WebSocketHandshake.appendAcceptance(key: key, subprotocol: choice.name, to: &head)
+        WebSocketHandshake.appendAcceptance(key: key, subprotocol: choice.name, extensions: extensions, to: &head)
         shard.send(head, on: connection)
         begin(handler, wish)
         return .switched(handler)
@@ -83,7 +88,12 @@ struct SubscribeEndpoint {
         guard wish != nil else {
             return .answer(.problem(400, "topic-missing", "Name the topics: ?topic=PATTERN."))
         }
-        let handler = SocketHandler(.serverSentEvents, principal: admitted.principal, messageBytesMax: 1)
+        let naming = admitted.query.first("event")
+        guard naming == nil || naming == "type" else {
+            return .answer(
+                .problem(400, "invalid-event", "\"event\" must be \"type\": each event is named by its type."))
+        }
+        let handler = SocketHandler(serverSentEventsFor: admitted.principal, isNamed: naming != nil)
         shard.send(streamHead(admitted.request), on: connection)
         begin(handler, wish)
         return .switched(handler)
@@ -106,7 +116,7 @@ struct SubscribeEndpoint {
                 .problem(503, "draining", "The service is about to restart.", headers: [("retry-after", "1")]))
         }
         shard.send(streamHead(admitted.request), on: connection)
-        let handler = SocketHandler(.serverSentEvents, principal: admitted.principal, messageBytesMax: 1)
+        let handler = SocketHandler(serverSentEventsFor: admitted.principal, isNamed: false)
         connection.handler = handler
         handler.close(.goingAway, "", on: connection, shard: shard)
         return .switched(handler)
@@ -116,11 +126,6 @@ struct SubscribeEndpoint {
 
     /// What the URL asks for; nil when it names no topic (a WebSocket then subscribes by ops).
     private func wish(_ admitted: Router.Admitted, resumeFrom: String?) throws(Shard.SubscribeError) -> Wish? {
-        guard admitted.query.first("event") == nil else {
-            throw Shard.SubscribeError(
-                title: "event-names-later",
-                detail: "\"event\" is not supported yet: every event is a message, and its data names the type.")
-        }
         let topics = admitted.query.values("topic")
         if topics.isEmpty { return nil }
         let patterns = try shard.patterns(topics, for: admitted.principal)

@@ -57,7 +57,7 @@ extension Shard {
         slowPolicy: Subscriber.SlowPolicy
     ) -> Subscriber {
         let subscriber = Subscriber(
-            after: start.after, wire: handler.transport.wire, slowPolicy: slowPolicy, now: time.monotonic)
+            after: start.after, wire: handler.wire, slowPolicy: slowPolicy, now: time.monotonic)
         subscriber.notBefore = start.notBefore
         subscriber.lastSearch = start.last.map { LastSearch(count: $0, head: start.after, floor: reader.firstRetained) }
         connection.subscriber = subscriber

@@ -22,6 +22,8 @@ package struct WebSocketDecoder: ~Copyable {
     private let role: Role
     private let messageBytesMax: Int
     private let validatesText: Bool
+    /// Decompresses; nil when no compression was agreed.
+    private let inflater: MessageInflater?
     private var phase = Phase.header
     private var header = WebSocketHeaderReader()
     /// Payload bytes of the frame at hand still to come.
@@ -30,21 +32,29 @@ package struct WebSocketDecoder: ~Copyable {
     private var taken = 0
     /// Opcode of the message whose fragments are being put together.
     private var messageOpcode: WebSocketOpcode?
+    /// The message whose fragments are being put together is compressed.
+    private var isCompressed = false
     private var emptyFragments = 0
     private var utf8 = UTF8Validator()
     private var message = GrowingBytes()
+    private var inflated = GrowingBytes()
     private var control = GrowingBytes()
 
     /// A decoder for a connection that has just been upgraded. `validatesText` false skips the UTF-8 check, for a load
-    /// generator that trusts its server.
-    package init(role: Role, messageBytesMax: Int = WireLimits.messageBytesDefaultMax, validatesText: Bool = true) {
+    /// generator that trusts its server. `inflater`, which any number of decoders of a thread may share, is given where
+    /// permessage-deflate was agreed.
+    package init(
+        role: Role, messageBytesMax: Int = WireLimits.messageBytesDefaultMax, validatesText: Bool = true,
+        inflater: MessageInflater? = nil
+    ) {
+        self.inflater = inflater
         self.role = role
         self.messageBytesMax = messageBytesMax
         self.validatesText = validatesText
     }
 
     /// Bytes allocated for what is not complete.
-    package var retainedBytes: Int { message.capacity + control.capacity }
+    package var retainedBytes: Int { message.capacity + inflated.capacity + control.capacity }
 
     /// The next event in `input`; nil when `input` is used up and more is needed.
     package mutating func decode(_ input: inout ByteView) -> WebSocketEvent? {
@@ -62,7 +72,7 @@ package struct WebSocketDecoder: ~Copyable {
         while !input.isEmpty {
             switch phase {
             case .header:
-                guard try header.read(&input) else { return nil }
+                guard try header.read(&input, mayBeCompressed: inflater != nil) else { return nil }
                 try beginFrame()
                 if remaining == 0, let event = try endFrame() { return event }
             case .payload:
@@ -79,19 +89,20 @@ package struct WebSocketDecoder: ~Copyable {
     /// What was given out is no longer needed; a message whose fragments are still arriving stays.
     private mutating func forgetGiven() {
         control.release()
+        inflated.release()
         if messageOpcode == nil { message.release() }
         phase = .header
     }
 
     private mutating func finish() {
         message.release()
+        inflated.release()
         control.release()
         phase = .finished
     }
 
     /// Checks the frame's header against the connection's state, before any of its payload is taken.
     private mutating func beginFrame() throws(WebSocketError) {
-        if header.reservedBits != 0 { throw .reservedBits }
         guard let opcode = WebSocketOpcode(rawValue: header.opcode) else { throw .unknownOpcode }
         if role == .server, !header.isMasked { throw .maskMissing }
         if role == .client, header.isMasked { throw .maskUnexpected }
@@ -111,17 +122,25 @@ package struct WebSocketDecoder: ~Copyable {
         } else {
             guard messageOpcode == nil else { throw .startWithinFragments }
             (messageOpcode, emptyFragments, utf8) = (opcode, 0, UTF8Validator())
+            isCompressed = header.isCompressed
         }
-        guard length <= messageBytesMax - message.count else { throw .messageTooBig }
+        guard length <= receivedBytesMax - message.count else { throw .messageTooBig }
         if length == 0, !header.isFinal {
             emptyFragments += 1
             guard emptyFragments <= WireLimits.emptyFragmentsMax else { throw .tooManyEmptyFragments }
         }
     }
 
+    /// Bytes of the message at hand as it is received: what does not compress grows a little by it.
+    private var receivedBytesMax: Int {
+        isCompressed
+            ? messageBytesMax + messageBytesMax / WireLimits.compressedShareOver + WireLimits.compressedShareOver
+            : messageBytesMax
+    }
+
     /// A client's common case: an unmasked, unfragmented message or a control frame whose payload lies whole in `input`.
     private mutating func takeWholeInPlace(_ input: inout ByteView) throws(WebSocketError) -> WebSocketEvent? {
-        guard role == .client, header.isFinal, taken == 0, remaining <= input.count,
+        guard role == .client, header.isFinal, !header.isCompressed, taken == 0, remaining <= input.count,
             let opcode = WebSocketOpcode(rawValue: header.opcode), opcode != .continuation
         else { return nil }
         let payload = input.take(remaining)
@@ -144,12 +163,12 @@ package struct WebSocketDecoder: ~Copyable {
             Self.append(piece, to: &control, mask: header.mask, phase: taken)
         } else {
             if taken == 0 { message.reserve(min(remaining, WireLimits.announcedBytesReservedMax)) }
-            message.reserve(piece.count, totalMax: messageBytesMax)
+            message.reserve(piece.count, totalMax: receivedBytesMax)
             Self.append(piece, to: &message, mask: header.mask, phase: taken)
         }
         taken += piece.count
         remaining -= piece.count
-        if !isControl, messageOpcode == .text, validatesText {
+        if !isControl, !isCompressed, messageOpcode == .text, validatesText {
             let start = message.count - piece.count
             guard utf8.validate(message.view(start..<message.count)) else { throw .text }
         }
@@ -172,10 +191,25 @@ package struct WebSocketDecoder: ~Copyable {
         }
         guard frame.isFinal else { return nil }
         let isText = messageOpcode == .text
+        if isCompressed { return try inflatedEvent(isText: isText) }
         if isText, validatesText, !utf8.isComplete { throw .text }
         messageOpcode = nil
         phase = .given
         return isText ? .text(message.view) : .binary(message.view)
+    }
+
+    /// The message is whole and compressed: gives out what it was compressed from. Nothing is inflated before, so that what
+    /// a peer makes us hold is no more than what it has sent.
+    private mutating func inflatedEvent(isText: Bool) throws(WebSocketError) -> WebSocketEvent {
+        guard let inflater else { invariantFailure("a message is compressed only where that was agreed") }
+        try inflater.inflate(message.view, into: &inflated, bytesMax: messageBytesMax)
+        message.release()
+        if isText, validatesText {
+            guard utf8.validate(inflated.view), utf8.isComplete else { throw .text }
+        }
+        messageOpcode = nil
+        phase = .given
+        return isText ? .text(inflated.view) : .binary(inflated.view)
     }
 
     private mutating func controlEvent(

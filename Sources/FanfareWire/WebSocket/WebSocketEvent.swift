@@ -21,13 +21,14 @@ package enum WebSocketError: Error, Sendable, CaseIterable {
     case fragmentedControl, controlTooLong, continuationWithoutStart, startWithinFragments
     case closePayload, closeCode, closeReason
     case text
+    case compressedData
     case messageTooBig
     case tooManyEmptyFragments
 
     /// The code to close with.
     package var closeCode: WebSocketCloseCode {
         switch self {
-        case .text, .closeReason: .invalidPayload
+        case .text, .compressedData, .closeReason: .invalidPayload
         case .messageTooBig: .messageTooBig
         case .tooManyEmptyFragments: .policyViolation
         default: .protocolError
@@ -37,7 +38,7 @@ package enum WebSocketError: Error, Sendable, CaseIterable {
     /// What a person can do about it; short enough for a close frame.
     package var detail: StaticString {
         switch self {
-        case .reservedBits: "a reserved bit is set, and no extension was agreed"
+        case .reservedBits: "a reserved bit is set that no extension gave a meaning here"
         case .unknownOpcode: "the frame's opcode is unknown"
         case .maskMissing: "frames from a client must be masked"
         case .maskUnexpected: "frames from a server must not be masked"
@@ -51,6 +52,7 @@ package enum WebSocketError: Error, Sendable, CaseIterable {
         case .closeCode: "the close code may not be sent"
         case .closeReason: "the close reason is not UTF-8"
         case .text: "the text is not UTF-8"
+        case .compressedData: "the message is not what permessage-deflate makes"
         case .messageTooBig: "the message is longer than this service accepts"
         case .tooManyEmptyFragments: "too many empty fragments in one message"
         }

@@ -25,9 +25,13 @@ package enum WebSocketFrame {
         appendHeader(opcode, payloadBytes: payloadBytes, maskBit: 0, to: &output)
     }
 
-    /// Appends a whole unmasked frame, as servers send it.
-    package static func append(_ opcode: WebSocketOpcode, _ payload: ByteView, to output: inout [UInt8]) {
+    /// Appends a whole unmasked frame, as servers send it; with RSV1 when the payload `isCompressed` (RFC 7692, section 6).
+    package static func append(
+        _ opcode: WebSocketOpcode, _ payload: ByteView, isCompressed: Bool = false, to output: inout [UInt8]
+    ) {
         invariant(!opcode.isControl || payload.count <= WireLimits.controlBytesMax, "a control frame is short")
+        let start = output.count
+        defer { if isCompressed { output[start] |= 0x40 } }
         appendHeader(opcode, payloadBytes: payload.count, to: &output)
         output.append(payload)
     }

@@ -94,12 +94,18 @@ package enum WebSocketHandshake {
     }
 
     /// Appends the 101 that turns the connection into a WebSocket. `subprotocol` is one of the offered; nil picks none.
-    package static func appendAcceptance(key: ByteView, subprotocol: ByteView? = nil, to output: inout [UInt8]) {
+    /// `extensions` is what `WebSocketCompression.acceptance` gave.
+    package static func appendAcceptance(
+        key: ByteView, subprotocol: ByteView? = nil, extensions: StaticString? = nil, to output: inout [UInt8]
+    ) {
         output.append("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n")
         output.append("sec-websocket-accept: ")
         appendAccept(forKey: key, to: &output)
         output.append("\r\n")
         if let subprotocol { HTTPWriter.appendHeader("sec-websocket-protocol", subprotocol, to: &output) }
+        if let extensions {
+            HTTPWriter.appendHeader("sec-websocket-extensions", ByteView(extensions), to: &output)
+        }
         HTTPWriter.endHead(&output)
     }
 

@@ -10,12 +10,14 @@ struct WebSocketHeaderReader {
 
     /// Whether the message ends with this frame.
     var isFinal: Bool { first & 0x80 != 0 }
-    /// RSV1 to RSV3. Extensions such as permessage-deflate would claim bits of it.
-    var reservedBits: UInt8 { first & 0x70 }
+    /// RSV1, which says with permessage-deflate that the message is compressed (RFC 7692, section 6).
+    var isCompressed: Bool { first & Self.compressedBit != 0 }
     /// The opcode's number.
     var opcode: UInt8 { first & 0x0F }
     /// Whether the payload is masked.
     var isMasked: Bool { second & 0x80 != 0 }
+
+    private static let compressedBit: UInt8 = 0x40
 
     private var lengthBytes: UInt8 {
         switch second & 0x7F {
@@ -27,14 +29,16 @@ struct WebSocketHeaderReader {
     private var headerBytes: UInt8 { 2 + lengthBytes + (isMasked ? 4 : 0) }
 
     /// Takes header bytes off `input`; true when the header is complete. Reserved bits are refused with the first byte,
-    /// for a peer that may never send more.
-    mutating func read(_ input: inout ByteView) throws(WebSocketError) -> Bool {
+    /// for a peer that may never send more; RSV1 only begins a data message, and only when compression was agreed.
+    mutating func read(_ input: inout ByteView, mayBeCompressed: Bool) throws(WebSocketError) -> Bool {
         while !input.isEmpty {
             let byte = input.take(1)[0]
             switch bytesRead {
             case 0:
                 first = byte
-                if reservedBits != 0 { throw .reservedBits }
+                let beginsData = opcode == WebSocketOpcode.text.rawValue || opcode == WebSocketOpcode.binary.rawValue
+                let allowed = mayBeCompressed && beginsData ? Self.compressedBit : 0
+                if first & 0x70 & ~allowed != 0 { throw .reservedBits }
             case 1: second = byte
             case 2..<(2 + lengthBytes): extended = extended << 8 | UInt64(byte)
             default: mask |= UInt32(byte) << UInt32(8 * (bytesRead - 2 - lengthBytes))
