@@ -217,6 +217,13 @@ class Service:
             raise AssertionError(f"publishing answered {response.status} {response.body!r}\n{self.log_tail()}")
         return response.json()
 
+    def metric(self, name):
+        """The sum of a metric over the shards."""
+        lines = self.request("GET", "/metrics").body.decode().splitlines()
+        values = [float(line.split()[-1]) for line in lines if line.split("{")[0].split(" ")[0] == f"fanfare_{name}"]
+        assert values, f"/metrics has no {name}"
+        return sum(values)
+
     def read_events(self, query=""):
         """Every event of GET /v1/events, page after page."""
         events, start = [], None

@@ -182,6 +182,9 @@ class Receive(Commands):
         eventually(
             lambda: self.service.request("GET", "/v1/subscriptions").json()["subscriptions"][0]["retrying"] == 1,
             what="the retry to be noted")
+        # Not only noted but in the journal, from which the next start counts on.
+        eventually(lambda: self.service.metric("journal_synced_total") == self.service.metric("journal_entries_total"),
+                   what="the retry to be in the journal")
         self.service.kill()
         self.service.start()
         output, errors = process.communicate(timeout=40)
