@@ -85,12 +85,21 @@ struct DeadLetterList {
         var letters: [(id: String, letter: JournalDeadLetter)] = []
         for entry in entries {
             let kept = shard.registry?.journal.state.subscriptions[entry.number]?.deadLetters ?? []
-            letters += kept.suffix(limit).map { (entry.id, $0) }
+            letters += Self.newest(limit, of: kept).map { (entry.id, $0) }
         }
         self.letters = Array(
             letters.sorted { ($0.letter.time, $0.letter.sequence) > ($1.letter.time, $1.letter.sequence) }.prefix(limit)
         )
         log = shard.service.logID
+    }
+
+    /// The last `limit` letters, and those of the same time as the first of them: which of them are shown is decided by
+    /// number, at every limit alike.
+    private static func newest(_ limit: Int, of kept: [JournalDeadLetter]) -> ArraySlice<JournalDeadLetter> {
+        guard kept.count > limit else { return kept[...] }
+        let time = kept[kept.count - limit].time
+        let older = kept[..<(kept.count - limit)].lastIndex { $0.time != time }
+        return kept[(older.map { $0 + 1 } ?? 0)...]
     }
 
     /// As the API gives it.
