@@ -36,6 +36,11 @@ class Delivery:
         return self.header("webhook-id")
 
     @property
+    def succeeded(self):
+        """Whether it was answered with 2xx."""
+        return self.answered is not None and 200 <= self.answered[0] < 300
+
+    @property
     def attempt(self):
         return int(self.header("fanfare-attempt"))
 

@@ -78,6 +78,8 @@ class WebSocketsPackage(RealClientTest):
                     self.assertEqual(ids(taken), [f"e-{n}" for n in range(20)])
                     self.assertEqual(taken[0]["data"]["text"], "ü€😀" * 50)
                     self.assertEqual(connection.subprotocol, "fanfare.v1.json")
+                    agreed = [extension.name for extension in connection.protocol.extensions]
+                    self.assertEqual(agreed, ["permessage-deflate"] if compression else [])
 
     def test_publishing_subscribing_and_pings(self):
         topic = self.topic()
@@ -93,6 +95,15 @@ class WebSocketsPackage(RealClientTest):
         self.assertEqual({m.get("op") for m in messages}, {"published", None})
         (received,) = [m for m in messages if "specversion" in m]
         self.assertEqual(received["data"], sent["data"])
+
+    def test_compressed_messages_both_ways_beside_subscribers_without(self):
+        topic = self.topic()
+        compressed, plain = (self.connect(self.subscribe_url("ws", topic), compression=c) for c in ("deflate", None))
+        sent = [event(id=str(n), type=topic, data="fanfare " * 8_000 if n % 2 else n) for n in range(20)]
+        for one in sent:
+            compressed.send(json.dumps({"op": "publish", "event": one}))
+        for connection in (compressed, plain):
+            self.assertEqual([e["data"] for e in self.take(connection, 20)], [e["data"] for e in sent])
 
     def test_closing_is_a_handshake(self):
         connection = self.connect(self.subscribe_url("ws", self.topic()))
@@ -169,7 +180,7 @@ class AiohttpPackage(RealClientTest):
                 options = {"ssl": self.trusting()} if scheme == "wss" else {}
                 url = self.subscribe_url(scheme, topic, "earliest")
                 async with session.ws_connect(url, compress=compress, protocols=["cloudevents.json"], **options) as socket:
-                    self.assertEqual(socket.protocol, "cloudevents.json")
+                    self.assertEqual((socket.protocol, socket.compress), ("cloudevents.json", compress))
                     return [json.loads(await socket.receive_str())["id"] for _ in range(20)]
 
             return self.run_with_session(body)
@@ -402,6 +413,7 @@ class BrowserPlain(BrowserTest):
         self.assertEqual([m["id"] for m in found if "specversion" in m], ["e-0", "e-1", "e-2", "mine"])
         self.assertEqual(found[0]["data"]["text"], "ü€😀" * 50)
         self.assertEqual(page.run("return socket.protocol"), "fanfare.v1.json")
+        self.assertIn("permessage-deflate", page.run("return socket.extensions"))
         page.run("socket.close(1000, 'done')")
         eventually(lambda: page.run("return ends") == [[1000, "done", True]] or page.run("return ends") == [[1000, "", True]],
                    what="a clean close in the page")
@@ -431,6 +443,15 @@ class BrowserPlain(BrowserTest):
         self.service.start()
         self.publish(topic, 0, 2)
         self.assertEqual([id for id, _ in self.seen(page, 2)], ["e-0", "e-1"])
+
+    def test_eventsource_listens_to_types(self):
+        topic = self.topic()
+        page = self.collecting()
+        url = self.subscribe_url("http", topic, "earliest", event="type")
+        self.assertEqual(page.run(f"return sourceTo({json.dumps(url)})"), "open")
+        page.run(f"""source.addEventListener({json.dumps(topic)}, message => seen.push([message.type, message.lastEventId]))""")
+        position = self.publish(topic, 0, 1)["first"]
+        self.assertEqual(self.seen(page, 1), [[topic, position]])
 
     def test_eventsource_is_told_of_a_gap(self):
         topic = self.topic()

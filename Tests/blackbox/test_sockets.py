@@ -528,19 +528,6 @@ class WebSocketTransport(SocketTest):
         self.assertEqual(ids(socket.take_events(200)), sent)
         self.assertGreater(socket.compressed_messages, 190)
 
-    def test_a_common_library_understands_us(self):
-        try:
-            from websockets.sync.client import connect
-        except ImportError:
-            self.skipTest("the Python package websockets is not installed (make .build-venv/complete)")
-        topic = self.topic()
-        url = f"ws://localhost:{self.service.port}/v1/subscribe?topic={topic}"
-        with connect(url, subprotocols=["fanfare.v1.json"], proxy=None) as socket:
-            self.service.publish(*events(5, topic))
-            self.assertEqual([json.loads(socket.recv(timeout=5))["id"] for _ in range(5)], [f"e-{n}" for n in range(5)])
-            socket.send('{"op":"ping"}')
-            self.assertEqual(json.loads(socket.recv(timeout=5)), {"op": "pong"})
-
 
 class ServerSentEventsTransport(SocketTest):
     def test_the_answer_is_an_event_stream_nobody_stores_or_buffers(self):
@@ -597,20 +584,6 @@ class ServerSentEventsTransport(SocketTest):
     def test_an_accept_that_excludes_it_is_406(self):
         source = self.open(self.service.sse("/v1/subscribe?topic=a", headers={"accept": "application/json"}))
         self.assertIn(source.response.status, (400, 406))
-
-    def test_a_common_library_understands_us(self):
-        try:
-            import httpx
-            import httpx_sse
-        except ImportError:
-            self.skipTest("the Python packages httpx and httpx-sse are not installed (make .build-venv/complete)")
-        topic = self.topic()
-        self.service.publish(*events(5, topic))
-        url = f"{self.service.url}/v1/subscribe?topic={topic}&from=earliest"
-        with httpx.Client(timeout=5, trust_env=False) as client:
-            with httpx_sse.connect_sse(client, "GET", url) as source:
-                received = source.iter_sse()
-                self.assertEqual([json.loads(next(received).data)["id"] for _ in range(5)], [f"e-{n}" for n in range(5)])
 
 
 class StreamTransport(SocketTest):

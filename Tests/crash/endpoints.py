@@ -103,7 +103,7 @@ class Hook:
     def _check_arrival(self, record, expected, by_event, dead_letters):
         missing = []
         for id, number in expected.items():
-            succeeded = any(d.answered and d.answered[0] == 200 for d in by_event.get(id, ()))
+            succeeded = any(d.succeeded for d in by_event.get(id, ()))
             if succeeded or number in dead_letters or number < record.first_retained:
                 continue
             missing.append((number, id))
@@ -134,7 +134,7 @@ class Hook:
                 record.expect(ended, f"{self.name}: attempt {after.attempt} of {id} came twice, and nothing was killed in between")
             # Our answer came too late when more than the timeout had passed since the attempt began.
             began = int(before.header("webhook-timestamp"))
-            if before.answered and before.answered[0] == 200 and before.answered[1] - began < TIMEOUT_SECONDS:
+            if before.succeeded and before.answered[1] - began < TIMEOUT_SECONDS:
                 noted = not ended or min(ended) - before.answered[1] > NOTED_SECONDS_MAX
                 record.expect(not noted, f"{self.name}: {id} came again though 200 had been answered"
                                          f" {min(ended, default=after.time) - before.answered[1]:.2f} s before the end")

@@ -117,7 +117,7 @@ class Record:
         self.expect(id not in self.numbers, f"the event {id} is in the log twice: {self.numbers.get(id)} and {number}")
         self.events[number] = (id, topic_of(event))
         self.numbers[id] = number
-        if "filler" in event.get("data", {}):
+        if isinstance(event.get("data"), dict) and "filler" in event["data"]:
             wanted = filler(id)
             self.expect(event["data"]["filler"] == wanted, f"the data of {id} has changed")
 
