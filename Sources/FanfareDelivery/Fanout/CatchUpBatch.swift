@@ -28,14 +28,17 @@ package struct CatchUpBatch {
     private var wire = WireFormat.stream
     private let deflated: DeflatedEvents
     private var bytesMax = 0
+    private var onlyBegunFrame = false
     /// Where each event's frame ends in `bytes` (would end, where it is cut).
     private var ends: [(sequence: SequenceNumber, end: Int)] = []
 
     /// Nothing framed. `deflated` is the fan-out's, with which its members share what was compressed.
     package init(_ deflated: DeflatedEvents) { self.deflated = deflated }
 
-    /// Begins a send of at most `bytesMax` bytes for a member at `place`.
-    package mutating func begin(at place: StreamPlace, wire: WireFormat, bytesMax: Int) {
+    /// Begins a send of at most `bytesMax` bytes for a member at `place`. With `onlyBegunFrame` nothing follows the frame that
+    /// has been begun.
+    package mutating func begin(at place: StreamPlace, wire: WireFormat, bytesMax: Int, onlyBegunFrame: Bool = false) {
+        self.onlyBegunFrame = onlyBegunFrame
         invariant(bytesMax > 0, "a send carries at least one byte")
         bytes.removeAll(keepingCapacity: true)
         ends.removeAll(keepingCapacity: true)
@@ -51,7 +54,7 @@ package struct CatchUpBatch {
         let sequence = record.sequence
         guard sequence > after.sequence else { return .taken }
         let begunBytes = after.begunBytes
-        if begunBytes > 0, !bytes.isEmpty { return .full }
+        if begunBytes > 0 || onlyBegunFrame, !bytes.isEmpty { return .full }
         if begunBytes > 0, sequence != after.sequence.next { return .begunEventIsGone }
         guard isWanted || begunBytes > 0 else {
             after = StreamPlace(after: sequence)

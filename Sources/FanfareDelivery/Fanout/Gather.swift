@@ -25,15 +25,17 @@ package enum NextEvent: Equatable {
 /// What is pending for a member.
 extension Fanout {
     /// Fills `slices` with what is pending for `member`, `bytesMax` bytes at most. Whole frames, except that a first frame
-    /// larger than `bytesMax` is given piece by piece.
+    /// larger than `bytesMax` is given piece by piece. With `onlyBegunFrame` nothing follows the frame that has been begun.
     ///
     /// The slices are valid until the next `beginTurn`. The member must have at least one interest and no send in flight.
-    package func gather(_ member: MemberCursor, bytesMax: Int, into slices: inout FrameSlices) -> GatherOutcome {
+    package func gather(
+        _ member: MemberCursor, bytesMax: Int, onlyBegunFrame: Bool = false, into slices: inout FrameSlices
+    ) -> GatherOutcome {
         invariant(bytesMax > 0, "a send carries at least one byte")
         phase = .gathering
         slices.removeAll()
         guard member.interestCount == 1, member.place.isBetweenFrames else {
-            return walked(member, bytesMax, &slices)
+            return walked(member, bytesMax, onlyBegunFrame: onlyBegunFrame, &slices)
         }
         let key = GatherMemo.Key(
             turn: turn, sequence: member.place.sequence.rawValue, interest: member.interest(0), wire: member.wire,
@@ -90,10 +92,12 @@ extension Fanout {
 
     private func ring(_ wire: WireFormat) -> FrameRing { rings[Int(wire.rawValue)] }
 
-    private func walked(_ member: MemberCursor, _ bytesMax: Int, _ slices: inout FrameSlices) -> GatherOutcome {
+    private func walked(
+        _ member: MemberCursor, _ bytesMax: Int, onlyBegunFrame: Bool = false, _ slices: inout FrameSlices
+    ) -> GatherOutcome {
         var after = member.place
         var walker = PendingFrames(self, member)
-        while slices.byteCount < bytesMax {
+        while slices.byteCount < bytesMax, !onlyBegunFrame || slices.byteCount == 0 {
             let step = walker.next()
             guard case .frame(let entry, let index) = step else {
                 return slices.byteCount > 0 ? .send(after: after) : step == .readLog ? .readLog : .nothing

@@ -11,6 +11,8 @@ final class HTTPHandler: ConnectionHandler {
         case pending
         /// The request's token is being verified: routed again when it is, and nothing after it before.
         case awaitingToken
+        /// The same, and it may be large: no further request is read before.
+        case pendingPage
         /// The connection is no longer HTTP: the handler goes on with what has not been read.
         case switched(any ConnectionHandler)
     }
@@ -21,6 +23,12 @@ final class HTTPHandler: ConnectionHandler {
     private var unread: [UInt8] = []
     /// The request whose token is being verified.
     private var held: (request: HTTPRequestCopy, ticket: UInt64)?
+    /// The request whose answer may be large; nothing further is read before it is there.
+    private var pageTicket: UInt64?
+    /// The peer has ended its side; what it had asked for before is answered.
+    private var inputHasEnded = false
+    /// Requests are being decoded: an answer that is ready at once must not begin to decode as well.
+    private var isDecoding = false
     /// A request asked for the end behind its answer, or could not be read: nothing after it counts.
     private var isLast = false
     /// The deadline counts from the first byte of a head: bytes that trickle in do not move it.
@@ -43,23 +51,32 @@ final class HTTPHandler: ConnectionHandler {
     }
 
     private func decode(_ input: inout ByteView, on connection: Connection, shard: Shard) {
-        while !isLast, held == nil, connection.phase == .open, !responses.isFull {
+        isDecoding = true
+        while !isLast, mayRead(from: connection) {
             guard let event = decoder.decode(&input) else { break }
             switch event {
             case .request(let request):
                 if let next = take(request, on: connection, shard: shard) {
+                    isDecoding = false
                     return switchOver(to: next, input, on: connection, shard: shard)
                 }
             case .continueExpected: expectContinue(on: connection, shard: shard)
             case .failure(let error): fail(error, shard)
             }
         }
+        isDecoding = false
         if !input.isEmpty, !isLast || held != nil {
             unread = input.array
             shard.pauseReceive(connection)
         }
         reschedule(connection, shard)
         flush(on: connection, shard: shard)
+    }
+
+    /// Whether another request may be looked at: not too many answers are owed, or wait for the peer.
+    private func mayRead(from connection: Connection) -> Bool {
+        connection.phase == .open && held == nil && !responses.isFull && pageTicket == nil
+            && connection.output.count <= Limits.answersWaitingBytesMax
     }
 
     /// - Returns: the handler that goes on, when the request made the connection something else.
@@ -93,6 +110,7 @@ final class HTTPHandler: ConnectionHandler {
             responses.fill(ticket, answer)
         case .pending: break
         case .awaitingToken: held = (HTTPRequestCopy(request), ticket)
+        case .pendingPage: if responses.isOwed(ticket) { pageTicket = ticket }
         case .switched(let handler): return handler
         }
         return nil
@@ -118,20 +136,24 @@ final class HTTPHandler: ConnectionHandler {
 
     /// An answer that took its time.
     func answer(_ ticket: UInt64, _ answer: Answer, on connection: Connection, shard: Shard) {
+        if ticket == pageTicket { pageTicket = nil }
         responses.fill(ticket, answer)
         flush(on: connection, shard: shard)
-        if connection.receivePaused, !responses.isFull, connection.phase == .open {
-            resume(on: connection, shard: shard)
-        }
+        resume(on: connection, shard: shard)
     }
+
+    /// The peer has taken all answers so far: goes on with requests that had to wait for that.
+    func outputDrained(on connection: Connection, shard: Shard) { resume(on: connection, shard: shard) }
 
     private func flush(on connection: Connection, shard: Shard) {
         while let bytes = responses.next() { shard.send(bytes, on: connection) }
-        if isLast, responses.isEmpty { shard.finish(connection) }
+        guard responses.isEmpty, !isDecoding else { return }
+        if isLast || inputHasEnded && unread.isEmpty { shard.finish(connection) }
     }
 
     /// Goes on with requests that had to wait for answers to leave.
     private func resume(on connection: Connection, shard: Shard) {
+        guard connection.receivePaused, !isDecoding, mayRead(from: connection) else { return }
         let waiting = unread
         unread = []
         waiting.withByteView { view in
@@ -178,8 +200,8 @@ final class HTTPHandler: ConnectionHandler {
     }
 
     func inputEnded(on connection: Connection, shard: Shard) {
-        isLast = true
-        if responses.isEmpty { shard.finish(connection) }
+        inputHasEnded = true
+        flush(on: connection, shard: shard)
     }
 
     func deadlinePassed(on connection: Connection, shard: Shard) {

@@ -13,7 +13,7 @@ struct ReadEndpoint {
         do throws(Shard.SubscribeError) {
             let page = admitted.path.count == 3 ? try single(admitted) : try page(admitted)
             shard.pages.start(page, shard)
-            return .pending
+            return .pendingPage
         } catch {
             return .answer(.problem(error.status, error.title, error.detail))
         }

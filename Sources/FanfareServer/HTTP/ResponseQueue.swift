@@ -49,6 +49,9 @@ struct ResponseQueue {
             keepAlive: framing.keepAlive, minorVersion: framing.minorVersion, isHead: framing.isHead)
     }
 
+    /// Whether the answer to this ticket is not there yet.
+    func isOwed(_ ticket: UInt64) -> Bool { index(of: ticket).map { entries[$0].bytes == nil } ?? false }
+
     /// The next answer that may leave.
     mutating func next() -> [UInt8]? {
         guard head < entries.count, let answer = entries[head].bytes else { return nil }

@@ -29,9 +29,14 @@ extension Shard {
 
     /// Ends a socket while draining, telling it when to come back.
     func sendAway(_ connection: Connection, _ handler: SocketHandler) {
-        let retry = Limits.reconnectMilliseconds + Int(random.unit() * Double(service.configuration.drainMilliseconds))
-        handler.sayClosing("restart", retryAfterMilliseconds: retry, on: connection, shard: self)
+        handler.sayClosing("restart", retryAfterMilliseconds: retryAfterDrain(), on: connection, shard: self)
         handler.close(.goingAway, "restart", on: connection, shard: self)
+    }
+
+    /// When a client that is sent away should come back, in milliseconds: spread as the closes were, so that they do not all
+    /// come at once.
+    func retryAfterDrain() -> Int {
+        Limits.reconnectMilliseconds + Int(random.unit() * Double(service.configuration.drainMilliseconds))
     }
 
     /// Looks whether the shard is done; the log's owner ends last and ends the service.

@@ -65,6 +65,8 @@ enum SendSource {
     var subscriber: Subscriber?
     /// The kernel took less than all; POLL_ADD(POLLOUT) is armed.
     var blocked = false
+    /// Its handler waits for `outputDrained`, though it is subscribed.
+    var awaitsDrain = false
     /// A multishot receive is armed.
     var receiveArmed = false
     /// The handler wants no input for now; the receive was cancelled or not re-armed.

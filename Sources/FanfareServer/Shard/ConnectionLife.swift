@@ -322,10 +322,14 @@ extension Shard {
     /// The connection can take bytes again: its own first, then the handler says what else.
     private func afterSend(_ connection: Connection) {
         if let subscriber = connection.subscriber { releaseControl(of: subscriber, on: connection) }
+        if connection.output.isEmpty, connection.phase == .open, connection.awaitsDrain || connection.subscriber == nil
+        {
+            connection.awaitsDrain = false
+            connection.handler?.outputDrained(on: connection, shard: self)
+        }
         if !connection.output.isEmpty || connection.phase == .finishing { return markDirty(connection) }
-        guard connection.phase == .open else { return }
-        if let subscriber = connection.subscriber { return readyToDeliver(connection, subscriber) }
-        connection.handler?.outputDrained(on: connection, shard: self)
+        guard connection.phase == .open, let subscriber = connection.subscriber else { return }
+        readyToDeliver(connection, subscriber)
     }
 
     // MARK: End

@@ -48,6 +48,8 @@ enum Limits {
     static let finishTimeoutMilliseconds = 5_000
     /// Milliseconds input is read and dropped after our side has ended, so that the last answer arrives.
     static let lingerTimeoutMilliseconds = 1_000
+    /// Bytes of answers that wait for one HTTP connection. At the limit no further request of it is read until they are gone.
+    static let answersWaitingBytesMax = 1 << 20
     /// Requests of one connection that may await their answer (pipelining). At the limit its input is not read.
     static let pipelinedRequestsMax = 128
     /// Milliseconds until accepting is tried again after it was refused (no descriptors, no memory).
@@ -73,6 +75,13 @@ enum Limits {
     static let echoMessageBytesMax = 24 << 20
     /// Bytes of echoes that wait for their client. At the limit its input is not read until they are gone.
     static let echoWaitingBytesMax = 1 << 20
+    /// Bytes of our messages and answers that wait for one socket. At the limit its input is not read until they are gone: a
+    /// peer that makes us talk and does not listen waits.
+    static let socketWaitingBytesMax = 32 << 10
+    /// Publishes of one socket that may await their answer. At the limit its input is not read.
+    static let socketPublishesMax = 128
+    /// Characters of the detail of an `error` op; what is quoted from the client is cut there.
+    static let errorDetailCharactersMax = 400
     /// Subscriptions on one socket. One more is refused with an `error` op (CONTRACT, section 5).
     static let subscriptionsPerSocketMax = 64
     /// Bytes of one message or line from a socket client besides the event itself.

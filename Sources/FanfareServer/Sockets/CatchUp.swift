@@ -130,7 +130,7 @@ extension Shard {
     private func sendBlock(_ block: LogBlock, _ connection: Connection, _ subscriber: Subscriber) {
         frames.begin(
             at: subscriber.member.place, wire: subscriber.member.wire,
-            bytesMax: sendBytesMax(connection, subscriber))
+            bytesMax: sendBytesMax(connection, subscriber), onlyBegunFrame: subscriber.afterFrame != .goOn)
         var outcome = CatchUpBatch.Offer.taken
         var index = block.firstIndex(above: subscriber.member.place.sequence)
         while outcome == .taken, index < block.count {

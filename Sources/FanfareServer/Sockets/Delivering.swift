@@ -29,7 +29,10 @@ extension Shard {
     func deliver(to connection: Connection, _ subscriber: Subscriber) {
         guard connection.canSend, connection.phase == .open, connection.output.isEmpty else { return }
         if subscriber.isCatchingUp { return catchUp.add(connection) }
-        switch fanout.gather(subscriber.member, bytesMax: Limits.eventSendBytesMax, into: &slices) {
+        let outcome = fanout.gather(
+            subscriber.member, bytesMax: Limits.eventSendBytesMax, onlyBegunFrame: subscriber.afterFrame != .goOn,
+            into: &slices)
+        switch outcome {
         case .nothing: break
         case .turnFull: _ = ready.append(connection.slot)
         case .readLog: fellBehind(connection, subscriber)
@@ -57,19 +60,30 @@ extension Shard {
         unsafe queueSend(UnsafeRawBufferPointer(target), on: connection, from: .frames(after: after))
     }
 
-    /// The events after its place are no longer in memory.
+    /// The events after its place are no longer in memory. A frame that has been begun is finished first, from the log.
     private func fellBehind(_ connection: Connection, _ subscriber: Subscriber) {
+        let isBetweenFrames = subscriber.member.place.isBetweenFrames
         switch subscriber.slowPolicy {
-        case .catchUp: startCatchUp(connection, subscriber)
+        case .catchUp: break
         case .close:
-            let place = position(subscriber.member.place.sequence)
-            (connection.handler as? SocketHandler)?.close(.slow, place.description, on: connection, shard: self)
+            let sequence = subscriber.member.place.sequence
+            let last = position(isBetweenFrames ? sequence : sequence.next)
+            (connection.handler as? SocketHandler)?.closeSlow(after: last, on: connection, shard: self)
+            if isBetweenFrames { return }
         case .skip:
-            guard subscriber.member.place.isBetweenFrames else { return startCatchUp(connection, subscriber) }
-            let missedAfter = subscriber.member.place.sequence
-            subscriber.member.place = StreamPlace(after: fanout.head)
-            tellGap(connection, subscriber, after: missedAfter, next: fanout.head.next)
+            if isBetweenFrames { return skipToHead(connection, subscriber) }
+            if subscriber.afterFrame == .goOn { subscriber.afterFrame = .skip }
         }
+        startCatchUp(connection, subscriber)
+    }
+
+    /// Passes over everything up to the newest event and says so.
+    func skipToHead(_ connection: Connection, _ subscriber: Subscriber) {
+        let missedAfter = subscriber.member.place.sequence
+        subscriber.afterFrame = .goOn
+        subscriber.isCatchingUp = false
+        subscriber.member.place = StreamPlace(after: fanout.head)
+        tellGap(connection, subscriber, after: missedAfter, next: fanout.head.next)
     }
 
     /// The connection can take bytes and has nothing of its own to say.
@@ -90,17 +104,33 @@ extension Shard {
         subscriber.control += bytes
     }
 
-    /// Sends what was kept, if nothing stands in its way any more.
+    /// Sends what was kept, if nothing stands in its way any more; then ends or skips, if that waited too.
     func releaseControl(of subscriber: Subscriber, on connection: Connection) {
-        guard !subscriber.control.isEmpty, mayInterject(connection, subscriber) else { return }
+        guard !subscriber.control.isEmpty || subscriber.afterFrame != .goOn, mayInterject(connection, subscriber) else {
+            return
+        }
         let held = subscriber.control
         subscriber.control = []
-        sendHeld(held, on: connection)
+        if !held.isEmpty { sendHeld(held, on: connection) }
+        switch subscriber.afterFrame {
+        case .goOn: break
+        case .skip: skipToHead(connection, subscriber)
+        case .end: finish(connection)
+        }
+    }
+
+    /// Ends the connection when all it has to say is out and the frame under way is complete.
+    func finishAfterFrame(_ connection: Connection) {
+        guard let subscriber = connection.subscriber, connection.phase == .open,
+            !mayInterject(connection, subscriber)
+        else { return finish(connection) }
+        subscriber.afterFrame = .end
+        schedule(connection, at: time.monotonic.advanced(byMilliseconds: Limits.finishTimeoutMilliseconds))
     }
 
     /// Whether our own bytes may follow what was sent: not inside a frame, and not before it is known how much of a send of
     /// frames was taken. So `output` never holds anything that has to wait for something else.
-    private func mayInterject(_ connection: Connection, _ subscriber: Subscriber) -> Bool {
+    func mayInterject(_ connection: Connection, _ subscriber: Subscriber) -> Bool {
         if connection.sendBytes > 0, !connection.sendSource.isOutput { return false }
         return subscriber.member.place.isBetweenFrames
     }

@@ -36,10 +36,18 @@ final class SocketHandler: ConnectionHandler {
     var principal: Principal?
     /// Whether a close frame or a last error has been sent.
     private(set) var isClosing = false
-    /// Input that waits while a token is being verified; nil when none is.
-    private(set) var heldInput: [UInt8]?
+    /// A token is being verified: what comes meanwhile waits.
+    private var isHeld = false
     /// When the next WebSocket ping is due; set when the deadline is first.
     private var pingAt = MonotonicTime(nanoseconds: 0)
+    /// Publishes that await their answer.
+    private var publishesInFlight = 0
+    /// What the latest ping carried that has not been answered.
+    private var owedPong: [UInt8]?
+    /// Input that was not decoded because too much waits for the peer; bounded by what arrives before the receive is stopped.
+    private var unread: [UInt8] = []
+    /// The peer has ended its side.
+    private var inputHasEnded = false
     private var webSocket: WebSocketDecoder?
     private var lines: LineDecoder?
 
@@ -69,38 +77,64 @@ final class SocketHandler: ConnectionHandler {
     // MARK: Input
 
     func received(_ bytes: UnsafeRawBufferPointer, on connection: Connection, shard: Shard) {
-        if heldInput != nil {
-            heldInput? += unsafe Array(bytes)
-            return
+        guard unread.isEmpty else { return unread += unsafe Array(bytes) }
+        decode(unsafe ByteView(bytes), on: connection, shard: shard)
+    }
+
+    private func decode(_ bytes: ByteView, on connection: Connection, shard: Shard) {
+        guard transport != .serverSentEvents else { return }
+        var input = bytes
+        while mayRead(from: connection), takeNext(of: &input, on: connection, shard: shard) {}
+        guard !input.isEmpty, connection.phase == .open, !isClosing else { return }
+        unread = input.array
+        connection.awaitsDrain = true
+        shard.pauseReceive(connection)
+    }
+
+    /// - Returns: whether there was a message.
+    private func takeNext(of input: inout ByteView, on connection: Connection, shard: Shard) -> Bool {
+        if transport.isWebSocket {
+            guard let event = webSocket?.decode(&input) ?? nil else { return false }
+            receive(event, on: connection, shard: shard)
+        } else {
+            guard let event = lines?.decode(&input) ?? nil else { return false }
+            receive(event, on: connection, shard: shard)
         }
-        var input = unsafe ByteView(bytes)
-        defer { if heldInput != nil { heldInput? += input.array } }
-        switch transport {
-        case .webSocket, .webSocketEvents:
-            while connection.phase == .open, !isClosing, heldInput == nil, let event = webSocket?.decode(&input) ?? nil
-            {
-                receive(event, on: connection, shard: shard)
-            }
-        case .stream:
-            while connection.phase == .open, !isClosing, heldInput == nil, let event = lines?.decode(&input) ?? nil {
-                receive(event, on: connection, shard: shard)
-            }
-        case .serverSentEvents: break
-        }
+        return true
+    }
+
+    /// Whether another message of the peer may be looked at: it has taken what we had to say so far.
+    private func mayRead(from connection: Connection) -> Bool {
+        let waiting = connection.output.count + (connection.subscriber?.control.count ?? 0)
+        return connection.phase == .open && !isClosing && !isHeld && waiting <= Limits.socketWaitingBytesMax
+            && publishesInFlight < Limits.socketPublishesMax
+    }
+
+    /// Goes on with input that had to wait, and with the pong that is owed.
+    func outputDrained(on connection: Connection, shard: Shard) {
+        sendOwedPong(on: connection, shard: shard)
+        readOn(on: connection, shard: shard)
+    }
+
+    private func readOn(on connection: Connection, shard: Shard) {
+        guard connection.receivePaused else { return }
+        let waiting = unread
+        unread = []
+        waiting.withByteView { decode($0, on: connection, shard: shard) }
+        guard unread.isEmpty, !isHeld else { return }
+        if inputHasEnded { endOfInput(on: connection, shard: shard) } else { shard.resumeReceive(connection) }
     }
 
     /// Takes no further messages until `goOn`: who sends them is being found out.
     func holdInput(on connection: Connection, shard: Shard) {
-        heldInput = []
+        isHeld = true
         shard.pauseReceive(connection)
     }
 
     /// Takes the messages that waited, and further ones.
     func goOn(on connection: Connection, shard: Shard) {
-        let waiting = heldInput ?? []
-        heldInput = nil
-        unsafe waiting.withUnsafeBytes { unsafe received($0, on: connection, shard: shard) }
-        if heldInput == nil { shard.resumeReceive(connection) }
+        isHeld = false
+        readOn(on: connection, shard: shard)
     }
 
     private func receive(_ event: WebSocketEvent, on connection: Connection, shard: Shard) {
@@ -109,9 +143,8 @@ final class SocketHandler: ConnectionHandler {
         case .binary:
             close(.unsupportedData, "messages are text", on: connection, shard: shard)
         case .ping(let payload):
-            var frame: [UInt8] = []
-            WebSocketFrame.append(.pong, payload, to: &frame)
-            shard.sendControl(frame, on: connection)
+            owedPong = payload.array
+            sendOwedPong(on: connection, shard: shard)
         case .pong: break
         case .close(let code, _):
             close(code == .noStatus ? .normal : code, "", on: connection, shard: shard)
@@ -129,6 +162,20 @@ final class SocketHandler: ConnectionHandler {
             shard.sendControl(message(SocketMessage.error("message-too-big", detail)), on: connection)
             close(.messageTooBig, detail, on: connection, shard: shard)
         }
+    }
+
+    /// Answers the latest ping, once what was said before is out: pings that came meanwhile need no answer (RFC 6455, 5.5.3).
+    private func sendOwedPong(on connection: Connection, shard: Shard) {
+        guard let payload = owedPong else { return }
+        let isFree = connection.subscriber.map { shard.mayInterject(connection, $0) } ?? true
+        guard isFree, connection.output.isEmpty else {
+            connection.awaitsDrain = true
+            return
+        }
+        owedPong = nil
+        var frame: [UInt8] = []
+        payload.withByteView { WebSocketFrame.append(.pong, $0, to: &frame) }
+        shard.sendControl(frame, on: connection)
     }
 
     private func protocolHandler(_ connection: Connection, _ shard: Shard) -> SocketProtocol {
@@ -150,8 +197,14 @@ final class SocketHandler: ConnectionHandler {
 
     /// What became of events it published.
     func published(_ request: PublishRequest, on connection: Connection, shard: Shard) {
+        publishesInFlight -= 1
         protocolHandler(connection, shard).published(request)
+        if connection.receivePaused, mayRead(from: connection) { outputDrained(on: connection, shard: shard) }
+        if inputHasEnded { endOfInput(on: connection, shard: shard) }
     }
+
+    /// An event was handed to the log; `published` follows.
+    func publishing() { publishesInFlight += 1 }
 
     /// Tells of numbers that will not come: `after` is the last one before, `next` the first one that may come.
     func tellGap(after: Position, next: Position, on connection: Connection, shard: Shard) {
@@ -183,7 +236,16 @@ final class SocketHandler: ConnectionHandler {
             WebSocketFrame.appendClose(code, reason: reason, to: &frame)
             shard.sendControl(frame, on: connection)
         }
-        shard.finish(connection)
+        shard.finishAfterFrame(connection)
+    }
+
+    /// Ends a subscriber that is slow beyond its policy; `last` is where to resume.
+    func closeSlow(after last: Position, on connection: Connection, shard: Shard) {
+        guard !isClosing else { return }
+        if transport == .stream {
+            sayClosing("slow", retryAfterMilliseconds: Limits.reconnectMilliseconds, on: connection, shard: shard)
+        }
+        close(.slow, last.description, on: connection, shard: shard)
     }
 
     /// Says that the end is near and when to come back, as far as the transport can.
@@ -203,15 +265,17 @@ final class SocketHandler: ConnectionHandler {
     // MARK: Time and end
 
     func deadlinePassed(on connection: Connection, shard: Shard) {
-        if shard.draining != nil { return shard.sendAway(connection, self) }
         let now = shard.time.monotonic
+        if isClosing { return awaitFrameEnd(on: connection, now, shard) }
+        if shard.draining != nil { return shard.sendAway(connection, self) }
         if connection.lastActive.advanced(byMilliseconds: Limits.deadAfterMilliseconds) <= now {
             return shard.abort(connection)
         }
         if principal?.isExpired(at: shard.time.wall) ?? false { return tokenExpired(on: connection, shard: shard) }
         if transport.isWebSocket, pingAt <= now {
             pingAt = now.advanced(byMilliseconds: Limits.pingMilliseconds)
-            shard.sendControl(SocketMessage.pingFrame, on: connection)
+            // One that has not taken what was said before would not take a ping either.
+            if connection.output.isEmpty { shard.sendControl(SocketMessage.pingFrame, on: connection) }
         }
         guard let subscriber = connection.subscriber else { return reschedule(connection, nil, shard) }
         if subscriber.heartbeatAt <= now {
@@ -221,9 +285,16 @@ final class SocketHandler: ConnectionHandler {
         reschedule(connection, subscriber, shard)
     }
 
+    /// The connection ends with the frame under way: as long as the peer takes bytes it is given time.
+    private func awaitFrameEnd(on connection: Connection, _ now: MonotonicTime, _ shard: Shard) {
+        let deadline = connection.lastActive.advanced(byMilliseconds: Limits.finishTimeoutMilliseconds)
+        if deadline <= now { shard.abort(connection) } else { shard.schedule(connection, at: deadline) }
+    }
+
     /// Tells a quiet subscriber how far it has come, so that it can resume from there.
     private func heartbeat(_ subscriber: Subscriber, on connection: Connection, shard: Shard) {
-        let isSettled = connection.sendBytes == 0 && subscriber.member.place.isBetweenFrames
+        let isSettled =
+            connection.sendBytes == 0 && connection.output.isEmpty && subscriber.member.place.isBetweenFrames
         guard isSettled, subscriber.lastSearch == nil else { return }
         if !subscriber.isCatchingUp { shard.fanout.moveToHeadIfNothingPends(&subscriber.member) }
         let position = shard.position(subscriber.member.place.sequence)
@@ -255,10 +326,17 @@ final class SocketHandler: ConnectionHandler {
     }
 
     func inputEnded(on connection: Connection, shard: Shard) {
-        // A stream client that has said all it had to say may go on listening (`nc`, `socat`); browsers and WebSocket
-        // clients that end their side are gone.
-        if transport == .stream, connection.subscriber != nil { return }
-        shard.finish(connection)
+        guard transport == .stream else { return shard.finish(connection) }
+        inputHasEnded = true
+        endOfInput(on: connection, shard: shard)
+    }
+
+    /// A stream client that has said all it had to say may go on listening (`nc`, `socat`), and gets the answers it is owed;
+    /// browsers and WebSocket clients that end their side are gone.
+    private func endOfInput(on connection: Connection, shard: Shard) {
+        guard unread.isEmpty, !isHeld, !isClosing, connection.phase == .open else { return }
+        if let last = lines?.finish() ?? nil { receive(last, on: connection, shard: shard) }
+        if connection.subscriber == nil, publishesInFlight == 0 { shard.finish(connection) }
     }
 
     func closed(on connection: Connection, shard: Shard) {

@@ -87,13 +87,19 @@ struct SocketProtocol {
                     detail:
                         "Only the first subscription of a connection may have \"from\": a connection has one position.")
             }
+            guard object["slow"] == nil else {
+                throw Shard.SubscribeError(
+                    title: "slow-not-allowed",
+                    detail:
+                        "Only the first subscription of a connection may have \"slow\": a connection has one policy.")
+            }
             shard.standAtHead(subscriber, connection)
             return subscriber
         }
         guard let start = StartPoint(from?.string ?? (from == nil ? "latest" : "")) else {
             throw Shard.SubscribeError(title: "invalid-from", detail: "\"from\" must be \(StartPoint.allowed).")
         }
-        let slow = object["slow"]?.string ?? "catch_up"
+        let slow = object["slow"].map { $0.string ?? "" } ?? "catch_up"
         guard let policy = Subscriber.SlowPolicy(rawValue: slow) else {
             throw Shard.SubscribeError(title: "invalid-slow", detail: "\"slow\" must be catch_up, skip or close.")
         }
@@ -142,7 +148,9 @@ struct SocketProtocol {
             return nil
         }
         switch refusal {
-        case nil: shard.submit(request)
+        case nil:
+            handler.publishing()
+            shard.submit(request)
         case .event(let error): fail(PublishEndpoint.code(of: error), error.description)
         case .topic(let topic): fail("forbidden", "The token may not publish on \(topic).")
         case .mediaType, .contentCoding: break
@@ -171,8 +179,14 @@ struct SocketProtocol {
     /// Tells what is wrong. With `cloudevents.json`, which has no ops, the connection is closed instead.
     private func fail(_ title: String, _ detail: String) {
         guard handler.transport != .webSocketEvents else {
-            return handler.close(.invalidPayload, String(detail.prefix(60)), on: connection, shard: shard)
+            let code: WebSocketCloseCode =
+                switch title {
+                case "forbidden", "not-served": .policyViolation
+                case "unavailable": .tryAgainLater
+                default: .invalidPayload
+                }
+            return handler.close(code, detail, on: connection, shard: shard)
         }
-        answer(SocketMessage.error(title, detail))
+        answer(SocketMessage.error(title, String(detail.prefix(Limits.errorDetailCharactersMax))))
     }
 }

@@ -99,13 +99,15 @@ struct SubscribeEndpoint {
         return .switched(handler)
     }
 
-    private func streamHead(_ request: HTTPRequest) -> [UInt8] {
+    private func streamHead(
+        _ request: HTTPRequest, retryMilliseconds: Int = Limits.reconnectMilliseconds
+    ) -> [UInt8] {
         var head: [UInt8] = []
         let crossOrigin = Router(shard: shard, connection: connection).crossOriginHeaders(for: request)
         ServerSentEvents.appendHead(to: &head)
         for (name, value) in crossOrigin { head += Array("\(name): \(value)\r\n".utf8) }
         HTTPWriter.endHead(&head)
-        ServerSentEvents.appendRetry(milliseconds: Limits.reconnectMilliseconds, to: &head)
+        ServerSentEvents.appendRetry(milliseconds: retryMilliseconds, to: &head)
         return head
     }
 
@@ -113,9 +115,11 @@ struct SubscribeEndpoint {
     private func refuseWhileDraining(_ admitted: Router.Admitted) -> HTTPHandler.Verdict {
         guard !WebSocketHandshake.isRequested(by: admitted.request) else {
             return .answer(
-                .problem(503, "draining", "The service is about to restart.", headers: [("retry-after", "1")]))
+                .problem(
+                    503, "draining", "The service is about to restart.",
+                    headers: [("retry-after", String((shard.retryAfterDrain() + 999) / 1_000))]))
         }
-        shard.send(streamHead(admitted.request), on: connection)
+        shard.send(streamHead(admitted.request, retryMilliseconds: shard.retryAfterDrain()), on: connection)
         let handler = SocketHandler(serverSentEventsFor: admitted.principal, isNamed: false)
         connection.handler = handler
         handler.close(.goingAway, "", on: connection, shard: shard)

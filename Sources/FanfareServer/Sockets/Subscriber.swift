@@ -17,6 +17,16 @@ final class Subscriber {
         case close
     }
 
+    /// What a subscriber does between two frames.
+    enum AfterFrame {
+        /// Takes the next one.
+        case goOn
+        /// Jumps to the newest event, with a gap: it has fallen behind and would rather skip.
+        case skip
+        /// Ends its connection, after the control messages that wait.
+        case end
+    }
+
     /// One `subscribe`: its name and what it asked for.
     struct Subscription {
         /// As the client called it.
@@ -47,6 +57,8 @@ final class Subscriber {
     var lastSearch: LastSearch?
     /// Control messages that wait for the end of the frame under way.
     var control: [UInt8] = []
+    /// What happens as soon as the frame under way is complete, before anything else is sent.
+    var afterFrame = AfterFrame.goOn
     /// When the next heartbeat is due.
     var heartbeatAt: MonotonicTime
 
