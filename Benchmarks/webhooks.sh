@@ -2,11 +2,12 @@
 # Signed webhook deliveries from a durable log beside wrk, which posts a body of the same 230 bytes to the same sink.
 #
 #   MEASURE, FANFARE, WORK as in fanout.sh   R=rounds (3)   T=seconds a cell (2)   TRS="plain tls"   CS="1 64 1000"
-#   WHAT="one many burst"   one endpoint at each of CS; 1,000 TLS endpoints; one event to 1,000 TLS endpoints
+#   WHAT="one many http2 burst"   one endpoint at each of CS; 1,000 TLS endpoints; one endpoint over HTTP/2 (nginx, beside
+#   h2load); one event to 1,000 TLS endpoints
 #
 # The service (one shard) and wrk are pinned to core 0, the sink to core 1. The backlog is on disk before a subscription that
 # begins with the oldest event is added, so the service is the limit. Rounds are interleaved; prints medians and ratios.
-# Debian: wrk curl openssl. Nothing else may run meanwhile.
+# Debian: wrk curl openssl nginx nghttp2-client. Nothing else may run meanwhile.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 measure=${MEASURE:-$root/../shared/measure}
@@ -15,7 +16,9 @@ work=${WORK:-$root/scratch/bench}
 rounds=${R:-3} seconds=${T:-2}
 [ -x "$fanfare" ] || { echo "no binary at $fanfare: make build" >&2; exit 69; }
 [ -d "$measure/fanload" ] || { echo "no load tool at $measure: name its folder in MEASURE" >&2; exit 69; }
-command -v wrk >/dev/null || apt-get install -y -qq --no-install-recommends wrk
+for tool in wrk:wrk nginx:nginx h2load:nghttp2-client; do
+  command -v "${tool%:*}" >/dev/null || apt-get install -y -qq --no-install-recommends "${tool#*:}"
+done
 mkdir -p "$work"
 [ -x "$work/fanload" ] || make -s -C "$measure/fanload" BIN="$work/fanload"
 ulimit -n "$(ulimit -Hn)"
@@ -23,7 +26,7 @@ ulimit -n "$(ulimit -Hn)"
 data=$(mktemp -d "$work/webhooks.XXXX") pids=()
 finish() { kill "${pids[@]}" 2>/dev/null || true; wait; rm -rf "$data"; }
 trap finish EXIT
-port=$((20000 + RANDOM % 8000)) url=http://127.0.0.1:$port plain=$((port + 1)) tls=$((port + 2))
+port=$((20000 + RANDOM % 8000)) url=http://127.0.0.1:$port plain=$((port + 1)) tls=$((port + 2)) http2=$((port + 3))
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$data/key.pem" -out "$data/cert.pem" -days 30 \
   -subj /CN=localhost -addext 'subjectAltName=DNS:localhost,DNS:*.hooks.localhost,IP:127.0.0.1' 2>/dev/null
 mkdir "$data/subscriptions.d"
@@ -45,6 +48,18 @@ sink() { # PORT OPTION...: a sink on core 1
   for _ in $(seq 100); do [ -s "$data/ready.$1" ] && break; sleep 0.05; done
 }
 sink "$plain"; sink "$tls" --tls --cert "$data/cert.pem" --key "$data/key.pem"
+if [[ ${WHAT:-http2} == *http2* ]]; then
+  head -c 230 /dev/zero | tr '\0' x > "$data/body"
+  cat > "$data/nginx.conf" <<C
+worker_processes 1; daemon off; master_process off; pid $data/nginx.pid; error_log $data/nginx.err error; worker_rlimit_nofile 19000;
+events { worker_connections 18000; }
+http { access_log off; keepalive_requests 1000000000; client_body_temp_path $data/b; proxy_temp_path $data/p;
+  fastcgi_temp_path $data/f; uwsgi_temp_path $data/u; scgi_temp_path $data/s; http2_max_concurrent_streams 128;
+  server { listen 127.0.0.1:$http2 ssl http2; ssl_certificate $data/cert.pem; ssl_certificate_key $data/key.pem;
+    location / { return 200; } } }
+C
+  taskset -c 1 nginx -c "$data/nginx.conf" 2>/dev/null & pids+=($!)
+fi
 taskset -c 0 "$fanfare" serve --config "$data/fanfare.json" > "$data/out" 2>&1 & pids+=($!)
 for _ in $(seq 100); do curl -sf "$url/readyz" > /dev/null && break; sleep 0.1; done
 (cd "$data" && split -l 60000 events part. && rm events)
@@ -72,11 +87,11 @@ peer() { # URL CONNECTIONS
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 line() { # LABEL: the medians of what was noted
   local ours theirs; ours=$(median < "$data/$1.fanfare"); theirs=$(median < "$data/$1.wrk")
-  printf '%-22s fanfare %8d/s   wrk %8d/s   ratio %s\n' "$1" "$ours" "$theirs" "$(awk "BEGIN { printf \"%.2f\", $ours / $theirs }")"
+  printf '%-22s fanfare %8d/s   peer %8d/s   ratio %s\n' "$1" "$ours" "$theirs" "$(awk "BEGIN { printf \"%.2f\", $ours / $theirs }")"
 }
 
 echo "$(date -u +%F) $(uname -r) $(nproc) cores, $("$fanfare" --version 2>/dev/null || true), $rounds rounds of $seconds s"
-what=${WHAT:-one many burst} id=0 labels=()
+what=${WHAT:-one many http2 burst} id=0 labels=()
 base() { [ "$1" = tls ] && echo "https://127.0.0.1:$tls/" || echo "http://127.0.0.1:$plain/"; }
 for round in $(seq "$rounds"); do
   if [[ $what == *one* ]]; then for tr in ${TRS:-plain tls}; do for c in ${CS:-1 64 1000}; do
@@ -85,6 +100,13 @@ for round in $(seq "$rounds"); do
     deliveries >> "$data/$label.fanfare"; echo >> "$data/$label.fanfare"
     peer "$(base "$tr")" "$c" >> "$data/$label.wrk"; echo >> "$data/$label.wrk"
   done; done; fi
+  if [[ $what == *http2* ]]; then
+    label=http2.streams-1000 id=$((id + 1)); [ "$round" = 1 ] && labels+=("$label")
+    subscription "b-$id" "https://localhost:$http2/" 1000 'bench.backlog' earliest
+    deliveries >> "$data/$label.fanfare"; echo >> "$data/$label.fanfare"
+    taskset -c 0 h2load -t1 -c8 -m128 -D "$seconds" -d "$data/body" "https://127.0.0.1:$http2/" 2>&1 |
+      awk '/^finished in/ { printf "%.0f\n", $4 }' >> "$data/$label.wrk"
+  fi
   if [[ $what == *many* ]]; then
     label=tls.endpoints-1000; [ "$round" = 1 ] && labels+=("$label")
     for n in $(seq 1000); do subscription "m-$round-$n" "https://e$n.hooks.localhost:$tls/" 1 'bench.backlog' earliest; done

@@ -130,6 +130,11 @@ static bool set_up_client(SSL_CTX *context) {
     return SSL_CTX_set_alpn_protos(context, http11, sizeof http11 - 1) == 0;  // 0 is success here
 }
 
+bool fanfare_tls_context_offer_http2(SSL_CTX *context) {
+    static const unsigned char both[] = "\x02h2\x08http/1.1";
+    return SSL_CTX_set_alpn_protos(context, both, sizeof both - 1) == 0;  // 0 is success here
+}
+
 SSL_CTX *fanfare_tls_context_new(bool server, fanfare_tls_shared *shared) {
     // Shards' threads never end: OpenSSL must not take itself down under them when the process exits.
     OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);

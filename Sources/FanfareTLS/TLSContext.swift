@@ -3,7 +3,8 @@ import FanfareBase
 
 /// What many sessions of one shard have in common: role, identity, trust, ticket keys and scratch memory.
 ///
-/// TLS 1.3 and 1.2, AEAD ciphers with forward secrecy only, AES-128-GCM first; ALPN `http/1.1`, and a peer without it
+/// TLS 1.3 and 1.2, AEAD ciphers with forward secrecy only, AES-128-GCM first; ALPN `http/1.1`, for clients that
+/// `offerHTTP2` also `h2`, and a peer without it
 /// is served all the same. Servers keep no session cache and send one ticket. Not `Sendable`: one thread makes it and
 /// uses it and its sessions; at any moment one session at most is inside OpenSSL. Holds 33 KiB of scratch for all
 /// sessions.
@@ -41,6 +42,12 @@ import FanfareBase
         unsafe fanfare_tls_context_trust(context.handle, trust.store)
         if let identity { try context.use(identity) }
         return context
+    }
+
+    /// From now on sessions of this client's context offer HTTP/2 before HTTP/1.1 (ALPN `h2`, RFC 9113, section 3.2); what
+    /// the server chose is in `negotiatedProtocol`.
+    package func offerHTTP2() throws(TLSError) {
+        guard unsafe fanfare_tls_context_offer_http2(handle) else { throw .library(OpenSSLFailure().words) }
     }
 
     /// From now on tickets are encrypted with the first of `keys`, and those of any of them accepted.

@@ -2,7 +2,7 @@ import CFanfareCrypto
 
 /// What client and server agreed on in the handshake.
 extension TLSSession {
-    /// The protocol agreed on with ALPN (`http/1.1`), or nil.
+    /// The protocol agreed on with ALPN (`http/1.1`, `h2`), or nil.
     package var negotiatedProtocol: String? {
         var count: UInt32 = 0
         guard let name = unsafe fanfare_tls_protocol(handle, &count) else { return nil }

@@ -18,6 +18,9 @@ package enum WireLimits {
     package static let trailerBytesMax = 8 * 1024
     /// Interim responses (1xx) before a final one. More fail the exchange.
     package static let interimResponsesMax = 16
+    /// Frames of an HTTP/2 peer between two answers that bring none forward (SETTINGS, PING, WINDOW_UPDATE, empty DATA …):
+    /// two for each of the most requests under way, and room. More end the connection with ENHANCE_YOUR_CALM.
+    package static let http2IdleFramesMax = 10_000
     /// Bytes a request body may have unless the caller says otherwise. A longer one is 413.
     package static let bodyBytesDefaultMax = 16 * 1024 * 1024
     /// Bytes a WebSocket message may have unless the caller says otherwise. A longer one closes with 1009.

@@ -4,7 +4,8 @@ import Testing
 enum Layers {
     static let table: [[String]] = [
         [
-            "CFanfareBase", "CFanfareKernel", "CFanfareJSON", "CFanfareCrypto", "CFanfareCompression", "CFanfareNames",
+            "CFanfareBase", "CFanfareKernel", "CFanfareJSON", "CFanfareCrypto", "CFanfareCompression", "CFanfareHTTP2",
+            "CFanfareNames",
             "FanfareBase",
         ],
         ["FanfareRing", "FanfareTLS", "FanfareWire", "FanfareEvent", "FanfareLog", "FanfareDelivery"],

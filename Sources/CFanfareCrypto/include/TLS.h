@@ -51,6 +51,9 @@ SSL_CTX *fanfare_tls_context_new(bool server, fanfare_tls_shared *shared);
 // A session of `context`, in the role the context has. Null: no memory.
 SSL *fanfare_tls_session_new(SSL_CTX *context, bool server, fanfare_tls_shared *shared);
 
+// From now on sessions of this client's context offer HTTP/2 before HTTP/1.1. False: no memory.
+bool fanfare_tls_context_offer_http2(SSL_CTX *context);
+
 // What a client expects its server to be called: a host name (sent as SNI) or an address literal. False: not usable.
 bool fanfare_tls_session_expect(SSL *session, const char *name);
 

@@ -90,11 +90,26 @@ package struct Configuration: Sendable, Hashable {
         package var disableAfterMilliseconds = 5 * 86_400_000
         /// What subscriptions made through the API may take secrets from.
         package var secrets = SecretAllowance()
+        /// What connections to endpoints go through; nil: straight there.
+        package var proxy: EgressProxy?
         /// Whether private addresses are reachable without being listed: only in development.
         package var privateAddresses = false
 
         /// The defaults.
         package init() {}
+    }
+
+    /// An HTTP proxy that every connection to an endpoint is tunnelled through (CONNECT, RFC 9110, section 9.3.6).
+    package struct EgressProxy: Sendable, Hashable {
+        /// Where it listens: `http`, a host and a port. Chosen by the operator, so no address of it is refused.
+        package var url: WebhookURL
+        /// The value of `proxy-authorization`; never shown.
+        package var authorization: Secret?
+        /// Whether it is given the endpoints' names instead of addresses that have been looked up and checked.
+        package var resolvesNames = false
+
+        /// A proxy that is given addresses.
+        package init(url: WebhookURL) { self.url = url }
     }
 
     /// The variables and files that subscriptions made through the API may name.

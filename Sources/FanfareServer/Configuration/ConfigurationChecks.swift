@@ -22,6 +22,15 @@ enum ConfigurationChecks {
         }
     }
 
+    /// Checks of the way to endpoints.
+    static func check(_ proxy: inout Configuration.EgressProxy, _ pointer: JSONPointer, _ reading: inout Reading) {
+        guard reading.isWritten(pointer.appending("url")) else { return }
+        if proxy.url.scheme != .http || proxy.url.target != "/" {
+            reading.refuse(
+                "\(proxy.url)", allowed: "http://HOST:PORT without a path", at: pointer.appending("url"))
+        }
+    }
+
     /// Checks of the log's sizes and times.
     static func check(_ log: inout Configuration.LogSettings, _ pointer: JSONPointer, _ reading: inout Reading) {
         let units = QuantityUnits.bytes

@@ -107,8 +107,23 @@ enum ConfigurationForms {
                 "disable_after", \.disableAfterMilliseconds, .duration(ConfigurationRange.disableAfterMilliseconds),
                 "How long nothing but failure disables a subscription."),
             Field(
+                "proxy", \.proxy, optional: proxy.form,
+                "An HTTP proxy that connections to endpoints are tunnelled through (CONNECT)."),
+            Field(
                 "secrets", \.secrets, allowance.form, "What subscriptions made through the API may take secrets from."),
         ], blank: { Configuration.WebhookSettings() })
+
+    static let proxy = ObjectForm<Configuration.EgressProxy>(
+        meaning: "an HTTP proxy",
+        fields: [
+            Field("url", \.url, .webhookURL, required: true, "http://HOST:PORT of the proxy."),
+            Field(
+                "authorization", \.authorization, optional: proxyAuthorization,
+                "The value of proxy-authorization, such as \"Basic \" and base64 of user:password."),
+            Field(
+                "resolves_names", \.resolvesNames, .flag,
+                "Whether it is given names instead of checked addresses, and guards against private ones itself."),
+        ], blank: { Configuration.EgressProxy(url: .placeholder) }, check: ConfigurationChecks.check)
 
     static let allowance = ObjectForm<Configuration.SecretAllowance>(
         meaning: "variables and files",
@@ -170,6 +185,13 @@ enum ConfigurationForms {
         ], blank: { TokenVerifier() })
 
     private static let claim = Form<String>.text("a text of 1 to 1024 bytes") { (1...1024).contains($0.utf8.count) }
+
+    private static let proxyAuthorization = Form<Secret>.secret(
+        "1 to \(ConfigurationRange.headerValueBytes) visible ASCII characters and spaces"
+    ) { text in
+        (1...ConfigurationRange.headerValueBytes).contains(text.utf8.count)
+            && text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
+    }
 
     private static let tokenSecret = Form<Secret>.secret(
         "\(ConfigurationRange.tokenSecretCharacters.lowerBound) to \(ConfigurationRange.tokenSecretCharacters.upperBound) of "

@@ -17,6 +17,7 @@ extension Shard {
         draining = Draining(deadline: time.monotonic.advanced(byMilliseconds: milliseconds))
         _ = timers.insert(deadline: time.monotonic.advanced(byMilliseconds: milliseconds), key: .drain)
         stopAccepting()
+        webhooks.endIdle(self)
         connections.forEach { _, connection in
             guard connection.handler is SocketHandler else {
                 (connection.handler as? HTTPHandler)?.drain(on: connection, shard: self)

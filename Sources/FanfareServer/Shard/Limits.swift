@@ -124,6 +124,16 @@ enum Limits {
     static let attemptsPerTurn = 512
     /// Connections to one endpoint, whatever its subscriptions' `concurrency` adds up to. At it attempts wait.
     static let endpointConnectionsMax = 1_024
+    /// Requests under way on one HTTP/2 connection, whatever its peer allows. At it another connection is opened.
+    static let streamsPerCarrierMax = 1_024
+    /// Bytes of request bodies that wait on one HTTP/2 connection for the peer's window. At it further requests wait for
+    /// their turn, within their attempt's time.
+    static let carrierUnsentBytesMax = 4 << 20
+    /// Bytes of an HTTP/2 connection's output that may wait for the kernel before more frames are made.
+    static let carrierOutputBytesMax = 256 << 10
+    /// Times a request is made again, within one attempt, because its connection was stale or the endpoint says that it
+    /// did not look at it. After them the attempt has failed.
+    static let resendsMax = 3
     /// Milliseconds after which a connection to an endpoint is not used again: names and certificates change.
     static let endpointConnectionAgeMilliseconds = 300_000
     /// Milliseconds a connection to an endpoint may idle: less than the 60 s after which most servers close.

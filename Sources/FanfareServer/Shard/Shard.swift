@@ -148,6 +148,7 @@ package final class Shard {
         let fanoutIsDone = flushFanout()
         if fanoutIsDone { webhooks.noteVisited(self) }
         let catchUpIsDone = flushCatchUp()
+        webhooks.flushCarriers(self)
         flushOutputs()
         service.mail.flush(from: self)
         let isDone = fanoutIsDone && catchUpIsDone && !webhooks.hasWork && !service.mail.isHolding(self)

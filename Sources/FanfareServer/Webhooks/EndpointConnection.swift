@@ -17,6 +17,8 @@ struct Delivery {
     var timings = AttemptTimings()
     /// What it is, when it is none of the subscription's events.
     var test: WebhookTest?
+    /// Times its request was made again because nobody had looked at it.
+    var resends = 0
 }
 
 /// What went wrong, for the schedule and in words.
@@ -27,7 +29,8 @@ struct DeliveryProblem {
     var words: String
 }
 
-/// A connection to an endpoint, from looking its name up to its end: at most one request under way, HTTP/1.1.
+/// A connection to an endpoint, from looking its name up to its end, with at most one request under way; or, once HTTP/2
+/// is agreed on, one place on it (`HTTP2Carrier`).
 ///
 /// It exists with a delivery or idle. The shard's wheel holds one entry for it, moved as rarely as possible: `deadline` is
 /// looked at when the entry fires, and a connection that has become idle leaves its entry where it is.
@@ -38,6 +41,8 @@ final class EndpointConnection: ConnectionHandler {
         case resolving
         /// The kernel connects to one of its addresses.
         case connecting
+        /// The proxy has been asked for a tunnel.
+        case tunnelling
         /// TLS is being agreed on.
         case securing
         /// It can take a request; the delivery's event is being fetched.
@@ -65,26 +70,62 @@ final class EndpointConnection: ConnectionHandler {
     /// A byte of the answer has come.
     var hasAnswerBegun = false
     /// Takes the answers.
-    var decoder = HTTPResponseDecoder(
-        mode: .collect(bodyKeptBytesMax: Limits.answerKeptBytesMax, bodyReadBytesMax: Limits.answerReadBytesMax))
+    var decoder = EndpointConnection.newDecoder()
+
+    /// The HTTP/2 connection it is a place on; nil with HTTP/1.1. The carrier lets go of it when it is over.
+    var carrier: HTTP2Carrier?
+    /// Which place.
+    var place = 0
+    /// The stream of its request; 0 when none is under way.
+    var stream: Int32 = 0
+    /// Its pool counts it among those being opened.
+    var isBeingOpened = false
 
     /// Its place in the dispatcher's table while it is being opened.
     var opening: SlotTable<EndpointConnection>.Key?
     /// The wheel's entry while it is being opened.
     var timer: TimerID?
+    /// Host and port the proxy is asked for; nil without a proxy.
+    var tunnel: String?
+    /// What is looked up is the proxy's name.
+    var resolvesProxy = false
+    /// The session to begin when there is a tunnel; nil on plain endpoints.
+    var session: TLSSession?
+
     /// Where it may connect to, in this order.
     var addresses: [IPAddress] = []
     /// The next of `addresses` to try.
     var nextAddress = 0
+    /// The address tried last, in words.
+    var connectsTo = ""
     /// What was wrong with the address tried last.
     var problem = DeliveryProblem(failure: .resolve, words: "the name has no address")
     /// Why TLS failed.
     var tlsError: TLSError?
 
-    /// A connection to be opened for `delivery`.
-    init(pool: EndpointPool, for delivery: Delivery) {
+    /// Takes answers from their beginning.
+    static func newDecoder() -> HTTPResponseDecoder {
+        HTTPResponseDecoder(
+            mode: .collect(bodyKeptBytesMax: Limits.answerKeptBytesMax, bodyReadBytesMax: Limits.answerReadBytesMax))
+    }
+
+    /// A connection to be opened for `delivery`, or a place.
+    init(pool: EndpointPool, for delivery: Delivery?) {
         self.pool = pool
         self.delivery = delivery
+    }
+
+    /// The status of the answer that has begun to come.
+    var statusSeen: Int? { carrier.map { $0.status(of: self) } ?? decoder.statusSeen }
+
+    /// It was kept alive: what it was used for before has been answered.
+    var isReused: Bool { carrier?.hasAnswered ?? (requests > (phase == .awaitingAnswer ? 1 : 0)) }
+
+    /// A request can be sent now; else we are told when.
+    var takesRequests: Bool {
+        if let carrier { return carrier.takesRequests }
+        guard let connection else { return true }
+        return connection.canSend && connection.output.isEmpty
     }
 
     func secured(on connection: Connection, shard: Shard) { shard.webhooks.opened(self, shard) }
@@ -95,6 +136,10 @@ final class EndpointConnection: ConnectionHandler {
     }
 
     func received(_ bytes: UnsafeRawBufferPointer, on connection: Connection, shard: Shard) {
+        if phase == .tunnelling {
+            var input = unsafe ByteView(bytes)
+            return shard.webhooks.proxyAnswered(self, decoder.decode(&input), isAll: input.isEmpty, shard)
+        }
         guard phase == .awaitingAnswer, let delivery else { return shard.abort(connection) }
         if !hasAnswerBegun {
             hasAnswerBegun = true
@@ -105,7 +150,9 @@ final class EndpointConnection: ConnectionHandler {
         guard let event = decoder.decode(&input) else { return }
         switch event {
         case .response(let response):
-            shard.webhooks.answered(self, response, canGoOn: input.isEmpty && isDrained(connection), shard)
+            let answer = EndpointAnswer(
+                response, canGoOn: input.isEmpty && isDrained(connection), now: shard.time.wall)
+            shard.webhooks.answered(self, answer, shard)
         case .failure(let error):
             shard.webhooks.failed(
                 self, DeliveryProblem(failure: .malformedAnswer, words: "the answer is not HTTP/1.1: \(error.detail)"),
@@ -125,7 +172,7 @@ final class EndpointConnection: ConnectionHandler {
 
     func inputEnded(on connection: Connection, shard: Shard) {
         if phase == .awaitingAnswer, let event = decoder.finish(), case .response(let response) = event {
-            shard.webhooks.answered(self, response, canGoOn: false, shard)
+            shard.webhooks.answered(self, EndpointAnswer(response, canGoOn: false, now: shard.time.wall), shard)
         }
         shard.abort(connection)
     }

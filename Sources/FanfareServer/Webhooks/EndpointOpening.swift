@@ -11,7 +11,7 @@ extension WebhookDispatcher {
     /// Begins to open a connection for its delivery.
     func open(_ connection: EndpointConnection, _ shard: Shard) {
         let pool = connection.pool
-        pool.opening()
+        pool.opening(connection)
         if let failure = pool.failure {
             return failed(connection, DeliveryProblem(failure: .tls, words: failure), shard)
         }
@@ -19,9 +19,18 @@ extension WebhookDispatcher {
             connection.addresses = known
             return connectNext(connection, shard)
         }
+        if let proxy = shard.service.configuration.webhooks.proxy, proxy.resolvesNames {
+            return tunnel(connection, to: "\(pool.key.host):\(pool.key.port)", through: proxy, shard)
+        }
+        resolve(pool.key.host, for: connection, shard)
+    }
+
+    /// Looks up what a connection needs next; `resolved` goes on.
+    func resolve(_ name: String, for connection: EndpointConnection, _ shard: Shard) {
+        connection.phase = .resolving
         guard keep(connection, within: Limits.resolveMilliseconds, shard), let key = connection.opening else { return }
         let inbox = shard.service.inboxes[shard.number]
-        shard.service.resolver.resolve(pool.key.host) { answer in
+        shard.service.resolver.resolve(name) { answer in
             inbox.post(ShardTask { $0.webhooks.resolved(key.slot, key.generation, answer, $0) })
         }
     }
@@ -30,6 +39,7 @@ extension WebhookDispatcher {
     func resolved(_ slot: UInt32, _ generation: UInt32, _ answer: Resolver.Answer, _ shard: Shard) {
         guard let connection = openings.lookup(slot: slot, generation: generation) else { return }
         letGo(connection, shard)
+        if connection.resolvesProxy { return resolvedProxy(connection, answer, shard) }
         switch answer {
         case .success(let addresses):
             connection.delivery?.timings.resolved = shard.time.monotonic
@@ -53,21 +63,31 @@ extension WebhookDispatcher {
                     failure: .refusedAddress, words: "\(address) is refused: it is \(refusal)\(cure)")
                 continue
             }
-            connection.phase = .connecting
-            connection.problem = DeliveryProblem(
-                failure: .connect, words: "\(address) port \(key.port): no connection in time")
-            guard keep(connection, within: Limits.connectMilliseconds, shard), let place = connection.opening else {
-                return
+            guard let proxy = shard.service.configuration.webhooks.proxy else {
+                return connect(connection, to: address, port: key.port, shard)
             }
-            let token = Token(purpose: Purpose.connect.rawValue, generation: place.generation, slot: place.slot)
-            let target = SocketAddress(octets: address.bytes, port: key.port)
-            if let operation = target.connect(token: token, in: shard.addresses) {
-                return shard.operations.append(operation)
-            }
-            letGo(connection, shard)
-            return finishNotMade(connection, shard)
+            let host = if case .v6 = address { "[\(address)]" } else { "\(address)" }
+            return tunnel(connection, to: "\(host):\(key.port)", through: proxy, shard)
         }
         failed(connection, connection.problem, shard)
+    }
+
+    /// Connects to an address that has been allowed.
+    func connect(_ connection: EndpointConnection, to address: IPAddress, port: UInt16, _ shard: Shard) {
+        connection.phase = .connecting
+        connection.connectsTo = "\(connection.tunnel == nil ? "" : "the proxy ")\(address) port \(port)"
+        connection.problem = DeliveryProblem(
+            failure: .connect, words: "\(connection.connectsTo): no connection in time")
+        guard keep(connection, within: Limits.connectMilliseconds, shard), let place = connection.opening else {
+            return
+        }
+        let token = Token(purpose: Purpose.connect.rawValue, generation: place.generation, slot: place.slot)
+        let target = SocketAddress(octets: address.bytes, port: port)
+        if let operation = target.connect(token: token, in: shard.addresses) {
+            return shard.operations.append(operation)
+        }
+        letGo(connection, shard)
+        finishNotMade(connection, shard)
     }
 
     /// A connect operation has come to an end.
@@ -80,10 +100,9 @@ extension WebhookDispatcher {
         }
         letGo(connection, shard)
         guard completion.result >= 0 else {
-            let address = connection.addresses[connection.nextAddress - 1]
             let reason = unsafe String(cString: strerror(-completion.result))
             connection.problem = DeliveryProblem(
-                failure: .connect, words: "\(address) port \(connection.pool.key.port): \(reason)")
+                failure: .connect, words: "\(connection.connectsTo): \(reason)")
             return connectNext(connection, shard)
         }
         connection.delivery?.timings.connected = shard.time.monotonic
@@ -103,18 +122,24 @@ extension WebhookDispatcher {
                 return failed(connection, DeliveryProblem(failure: .tls, words: "\(error)"), shard)
             }
         }
-        guard let bytes = shard.adopt(descriptor: descriptor, listener: nil, tls: session) else {
+        let first = connection.tunnel == nil ? session : nil
+        guard let bytes = shard.adopt(descriptor: descriptor, listener: nil, tls: first) else {
             return finishNotMade(connection, shard)
         }
         bytes.handler = connection
         bytes.output = GrowingBytes(
             limit: max(Limits.connectionOutputBytesMax, 2 * shard.service.configuration.limits.eventBytes))
         connection.connection = bytes
+        if let target = connection.tunnel {
+            connection.session = session
+            return askForTunnel(connection, to: target, on: bytes, shard)
+        }
         guard let session else { return opened(connection, shard) }
         startHandshake(session, connection, bytes, shard)
     }
 
-    private func startHandshake(
+    /// Agrees on TLS on open bytes.
+    func startHandshake(
         _ session: TLSSession, _ connection: EndpointConnection, _ bytes: Connection, _ shard: Shard
     ) {
         connection.phase = .securing
@@ -132,15 +157,34 @@ extension WebhookDispatcher {
     /// A connection can take requests: its delivery's goes out when this turn's events have been announced.
     func opened(_ connection: EndpointConnection, _ shard: Shard) {
         if connection.phase == .securing { connection.delivery?.timings.secured = shard.time.monotonic }
+        let pool = connection.pool
+        pool.opened(connection)
+        pool.speaksHTTP2 = connection.connection?.tls?.negotiatedProtocol == "h2"
+        if pool.speaksHTTP2, !carry(connection, shard) { return }
         connection.phase = .ready
         if let delivery = connection.delivery { connection.deadline = delivery.deadline }
         watch(connection, shard)
         ready.append(connection)
     }
 
+    /// Makes an open connection a carrier with its first place; false when it has ended instead.
+    private func carry(_ connection: EndpointConnection, _ shard: Shard) -> Bool {
+        guard let bytes = connection.connection, let carrier = HTTP2Carrier(pool: connection.pool, on: bytes) else {
+            if let bytes = connection.connection { shard.abort(bytes) }
+            return false
+        }
+        carrier.add(connection)
+        bytes.handler = carrier
+        connection.pool.add(carrier)
+        markDirty(carrier)
+        wakeWaiters(of: connection.pool)
+        return true
+    }
+
     // MARK: Time
 
-    private func stageDeadline(_ connection: EndpointConnection, _ milliseconds: Int, _ shard: Shard) -> MonotonicTime {
+    /// The end of this stage, or of the attempt if that is earlier.
+    func stageDeadline(_ connection: EndpointConnection, _ milliseconds: Int, _ shard: Shard) -> MonotonicTime {
         let stage = shard.time.monotonic.advanced(byMilliseconds: milliseconds)
         return min(stage, connection.delivery?.deadline ?? stage)
     }
@@ -172,7 +216,8 @@ extension WebhookDispatcher {
         connection.timer = nil
         letGo(connection, shard)
         guard connection.phase == .connecting else {
-            let words = "the name \(connection.pool.key.host) was not resolved in time"
+            let name = connection.resolvesProxy ? "the proxy's name" : "the name \(connection.pool.key.host)"
+            let words = "\(name) was not resolved in time"
             return failed(connection, DeliveryProblem(failure: .resolve, words: words), shard)
         }
         let token = Token(purpose: Purpose.connect.rawValue, generation: generation, slot: slot)
@@ -186,9 +231,20 @@ extension WebhookDispatcher {
         if connection.phase == .idle, shard.draining != nil { return end(connection, shard) }
         guard connection.deadline <= shard.time.monotonic else { return shard.schedule(bytes, at: connection.deadline) }
         if connection.phase == .idle { return end(connection, shard) }
-        guard let delivery = connection.delivery else { return shard.abort(bytes) }
+        guard connection.delivery != nil else { return shard.abort(bytes) }
+        timedOut(connection, shard)
+    }
+
+    /// What a connection does has taken too long.
+    func timedOut(_ connection: EndpointConnection, _ shard: Shard) {
+        guard let delivery = connection.delivery else { return end(connection, shard) }
         let milliseconds = shard.time.monotonic.nanoseconds(since: delivery.begun.monotonic) / 1_000_000
-        let what = connection.phase == .securing ? "no TLS session" : "no complete answer"
+        let what =
+            switch connection.phase {
+            case .tunnelling: "no tunnel through the proxy"
+            case .securing: "no TLS session"
+            default: "no complete answer"
+            }
         failed(
             connection, DeliveryProblem(failure: .timeout, words: "timeout: \(what) after \(milliseconds) ms"), shard)
     }
@@ -201,6 +257,7 @@ extension WebhookDispatcher {
         if let resumption = bytes.tls?.takeResumption() { connection.pool.resumption = resumption }
         let now = shard.time.monotonic
         let isOld = bytes.since.advanced(byMilliseconds: Limits.endpointConnectionAgeMilliseconds) <= now
+        if isOld { connection.carrier?.retire(shard) }
         guard !isOld, connection.pool.users > 0, shard.draining == nil, bytes.phase == .open else {
             return end(connection, shard)
         }
@@ -212,6 +269,7 @@ extension WebhookDispatcher {
 
     /// Ends a connection that has nothing to do any more.
     func end(_ connection: EndpointConnection, _ shard: Shard) {
+        if connection.carrier != nil { return drop(connection, shard) }
         guard let bytes = connection.connection else { return drop(connection, shard) }
         if connection.phase == .idle || connection.phase == .ready {
             drop(connection, shard)
@@ -225,17 +283,15 @@ extension WebhookDispatcher {
     /// A connection's bytes are over, by whichever side. What its delivery came to depends on how far it was.
     func ended(_ connection: EndpointConnection, _ shard: Shard) {
         let phase = connection.phase
+        let isStale = connection.isReused && !connection.hasAnswerBegun
+        let status = phase == .awaitingAnswer ? connection.statusSeen : nil
         drop(connection, shard)
-        guard let delivery = connection.delivery else { return }
+        guard connection.delivery != nil else { return }
         if let draining = shard.draining, draining.deadline <= shard.time.monotonic {
             return finish(connection, .notMade, Outcome(), shard)
         }
-        let isStale = connection.requests > (phase == .awaitingAnswer ? 1 : 0) && !connection.hasAnswerBegun
-        if isStale, !delivery.subscription.isRemoved, shard.draining == nil {
-            // It was kept alive longer than the endpoint liked; nothing of the request was looked at.
-            connection.delivery = nil
-            return open(EndpointConnection(pool: connection.pool, for: delivery), shard)
-        }
+        // Kept alive longer than the endpoint liked: nothing of the request was looked at.
+        if isStale, resend(connection, shard) { return }
         connection.phase = phase
         let problem =
             phase == .securing
@@ -243,9 +299,12 @@ extension WebhookDispatcher {
                 failure: .tls,
                 words: connection.tlsError.map { "\($0)" } ?? "the connection ended during the TLS handshake")
             : DeliveryProblem(
-                failure: .closed, words: connection.tlsError.map { "\($0)" } ?? "the connection ended before the answer"
+                failure: .closed,
+                words: connection.tlsError.map { "\($0)" }
+                    ?? (phase == .tunnelling
+                        ? "the proxy ended the connection" : "the connection ended before the answer")
             )
-        if let status = connection.decoder.statusSeen, phase == .awaitingAnswer {
+        if let status {
             let outcome = WebhookOutcome(status: status, retryAfterSeconds: nil)
             finish(
                 connection, outcome,
@@ -257,11 +316,12 @@ extension WebhookDispatcher {
     }
 
     /// Takes a connection out of its pool, once.
-    private func drop(_ connection: EndpointConnection, _ shard: Shard) {
+    func drop(_ connection: EndpointConnection, _ shard: Shard) {
         guard connection.phase != .over else { return }
         connection.phase = .over
         letGo(connection, shard)
         connection.pool.remove(connection)
+        connection.carrier?.release(connection, shard)
         wakeWaiter(of: connection.pool)
     }
 
@@ -270,11 +330,18 @@ extension WebhookDispatcher {
         drop(connection, shard)
     }
 
-    private func wakeWaiter(of pool: EndpointPool) {
+    /// Lets all subscriptions go on for which there is a connection.
+    func wakeWaiters(of pool: EndpointPool) { while wakeWaiter(of: pool) {} }
+
+    /// Lets the subscription that waits longest go on; false when there is none, or no connection for it.
+    @discardableResult
+    private func wakeWaiter(of pool: EndpointPool) -> Bool {
         while let slot = pool.nextWaiter() {
             guard let subscription = subscription(inSlot: slot), subscription.waitsForConnection else { continue }
             subscription.waitsForConnection = false
-            return markReady(subscription)
+            markReady(subscription)
+            return true
         }
+        return false
     }
 }

@@ -24,7 +24,8 @@ struct EndpointKey: Hashable {
     }
 }
 
-/// The connections of one shard to one endpoint: kept alive, one request at a time each.
+/// The connections of one shard to one endpoint: kept alive, one request at a time each; over HTTP/2 the places on its
+/// carriers.
 ///
 /// Invariants: `idle` are open connections without a delivery, the one used last at the end; `count` are all there are,
 /// those being opened included; new ones are opened only while `count` < `limit`.
@@ -44,6 +45,12 @@ final class EndpointPool {
     private(set) var users = 0
     /// Connections that wait for a request, the one used last at the end.
     private(set) var idle: [EndpointConnection] = []
+    /// HTTP/2 connections that take further places.
+    private(set) var carriers: [HTTP2Carrier] = []
+    /// The connection opened last agreed on HTTP/2.
+    var speaksHTTP2 = false
+    /// Connections being opened; over HTTP/2 one is enough for all who wait.
+    private var beingOpened = 0
     /// Attempts that its subscriptions together may have in flight.
     private var concurrency = 0
     /// Subscriptions that wait for a connection.
@@ -62,7 +69,11 @@ final class EndpointPool {
     /// Connections there may be.
     var limit: Int { max(1, min(concurrency, Limits.endpointConnectionsMax)) }
     /// Whether an attempt gets a connection now.
-    var hasRoom: Bool { !idle.isEmpty || count < limit }
+    var hasRoom: Bool {
+        if !idle.isEmpty { return true }
+        guard count < limit else { return false }
+        return !speaksHTTP2 || beingOpened == 0 || carriers.contains { $0.hasRoom }
+    }
 
     /// A subscription with so many attempts at once begins to use it.
     func join(concurrency: Int) {
@@ -79,14 +90,40 @@ final class EndpointPool {
     /// The connection used last: the others get old and go.
     func takeIdle() -> EndpointConnection? { idle.popLast() }
 
+    /// A new place on an HTTP/2 connection.
+    func takePlace() -> EndpointConnection? {
+        guard let carrier = carriers.first(where: { $0.hasRoom }) else { return nil }
+        let place = EndpointConnection(pool: self, for: nil)
+        carrier.add(place)
+        count += 1
+        return place
+    }
+
     /// A connection is being opened.
-    func opening() { count += 1 }
+    func opening(_ connection: EndpointConnection) {
+        count += 1
+        beingOpened += 1
+        connection.isBeingOpened = true
+    }
+
+    /// A connection is open, or will not be.
+    func opened(_ connection: EndpointConnection) {
+        if connection.isBeingOpened { beingOpened -= 1 }
+        connection.isBeingOpened = false
+    }
+
+    /// An HTTP/2 connection takes places.
+    func add(_ carrier: HTTP2Carrier) { carriers.append(carrier) }
+
+    /// An HTTP/2 connection takes no more places.
+    func remove(_ carrier: HTTP2Carrier) { carriers.removeAll { $0 === carrier } }
 
     /// A connection has no delivery any more and can take the next one.
     func putBack(_ connection: EndpointConnection) { idle.append(connection) }
 
     /// A connection is over, or could not be opened.
     func remove(_ connection: EndpointConnection) {
+        opened(connection)
         count -= 1
         idle.removeAll { $0 === connection }
     }

@@ -26,24 +26,54 @@ extension WebhookDispatcher {
         } else if let record, record.time < shard.time.wall {
             delivery.timings.waited = Int(shard.time.wall.nanoseconds - record.time.nanoseconds)
         }
-        guard let connection = subscription.pool.takeIdle() else {
-            return open(EndpointConnection(pool: subscription.pool, for: delivery), shard)
+        assign(delivery, subscription.pool, with: record, shard)
+    }
+
+    /// Gives a delivery an idle connection, a place on one, or one to be opened.
+    private func assign(_ delivery: Delivery, _ pool: EndpointPool, with record: EventRecord?, _ shard: Shard) {
+        guard let connection = pool.takeIdle() ?? pool.takePlace() else {
+            return open(EndpointConnection(pool: pool, for: delivery), shard)
         }
         connection.delivery = delivery
         connection.phase = .ready
         connection.deadline = delivery.deadline
-        if let record, let bytes = connection.connection, bytes.canSend, bytes.output.isEmpty {
+        if let record, connection.takesRequests {
             request(record, on: connection, delivery, shard)
         } else {
             fetch(for: connection, shard)
         }
     }
 
+    /// Makes the request of a connection again, on another: nobody looked at it. Not for ever, nor when none is free: then
+    /// the schedule takes the event up again without using a step. False: it has been made again often enough.
+    func resend(_ connection: EndpointConnection, _ shard: Shard) -> Bool {
+        guard var delivery = connection.delivery, delivery.resends < Limits.resendsMax,
+            !delivery.subscription.isRemoved, shard.draining == nil
+        else { return false }
+        guard connection.pool.hasRoom else {
+            finish(connection, .notMade, Outcome(), shard)
+            return true
+        }
+        delivery.resends += 1
+        connection.delivery = nil
+        assign(delivery, connection.pool, with: nil, shard)
+        return true
+    }
+
+    /// The endpoint has not looked at a connection's request, and says so.
+    func unprocessed(_ connection: EndpointConnection, _ words: String, _ shard: Shard) {
+        drop(connection, shard)
+        if !resend(connection, shard) { failed(connection, DeliveryProblem(failure: .closed, words: words), shard) }
+    }
+
     /// Finds the event of a connection that can take its request.
     func fetch(for connection: EndpointConnection, _ shard: Shard) {
         guard connection.phase == .ready, let delivery = connection.delivery else { return }
-        // The handshake's last flight, for example, goes first; `outputDrained` brings us back.
-        if let bytes = connection.connection, !bytes.canSend || !bytes.output.isEmpty { return }
+        // The handshake's last flight, for example, goes first; `outputDrained` brings us back, as the carrier does.
+        if !connection.takesRequests {
+            connection.carrier?.wait(connection)
+            return
+        }
         let subscription = delivery.subscription
         guard !subscription.isRemoved, subscription.pool === connection.pool, shard.draining == nil else {
             return notMade(connection, shard)
@@ -104,7 +134,10 @@ extension WebhookDispatcher {
         connection.deadline = min(
             delivery.deadline, shard.time.monotonic.advanced(byMilliseconds: Limits.firstByteMilliseconds))
         watch(connection, shard)
-        send(requestBytes, on: bytes, shard)
+        guard let carrier = connection.carrier else { return send(requestBytes, on: bytes, shard) }
+        if carrier.request(requestBytes, for: connection) { return markDirty(carrier) }
+        carrier.retire(shard)
+        unprocessed(connection, "the endpoint's connection takes no more requests", shard)
     }
 
     /// One send from the arena; what is too large for that goes through the connection's own output, which is empty.
@@ -134,21 +167,18 @@ extension WebhookDispatcher {
     // MARK: Answers
 
     /// The answer is complete, or as much of it as is read.
-    func answered(_ connection: EndpointConnection, _ response: HTTPResponse, canGoOn: Bool, _ shard: Shard) {
-        let retryAfter = response.headers[.retryAfter].flatMap { HTTPDate.retryAfterSeconds($0, now: shard.time.wall) }
+    func answered(_ connection: EndpointConnection, _ answer: EndpointAnswer, _ shard: Shard) {
         let outcome = WebhookOutcome(
-            status: response.status, retryAfterSeconds: retryAfter.map { UInt64(max(0, $0)) })
-        var report = Outcome(status: response.status)
-        if outcome != .delivered { report.error = Self.words(status: response.status) }
-        report.answer = response.body.isEmpty ? [] : response.body.array
-        let isReusable = canGoOn && response.keepAlive && response.isComplete
+            status: answer.status, retryAfterSeconds: answer.retryAfterSeconds.map { UInt64(max(0, $0)) })
+        var report = Outcome(status: answer.status, answer: answer.body)
+        if outcome != .delivered { report.error = Self.words(status: answer.status) }
         finish(connection, outcome, report, shard)
-        if isReusable { putBack(connection, shard) } else { end(connection, shard) }
+        if answer.canGoOn { putBack(connection, shard) } else { end(connection, shard) }
     }
 
     /// An attempt failed, and its connection with it.
     func failed(_ connection: EndpointConnection, _ problem: DeliveryProblem, _ shard: Shard) {
-        if let status = connection.decoder.statusSeen, connection.phase == .awaitingAnswer {
+        if let status = connection.statusSeen, connection.phase == .awaitingAnswer {
             // The status line decides, even when the rest never comes.
             let outcome = WebhookOutcome(status: status, retryAfterSeconds: nil)
             let words = outcome == .delivered ? nil : Self.words(status: status)

@@ -29,6 +29,10 @@ final class WebhookDispatcher {
     var openings = SlotTable<EndpointConnection>(capacity: 1 << 20)
     /// Connections that can take their delivery's request.
     var ready: [EndpointConnection] = []
+    /// HTTP/2 connections with something to send.
+    private var dirtyCarriers: [HTTP2Carrier] = []
+    /// What one of them sends; kept for its memory.
+    var carrierBytes: [UInt8] = []
     /// Subscriptions to advance.
     var toAdvance = RingQueue<UInt32>(limit: .max >> 1)
     /// Subscriptions whose cursor, counts or timers may have changed.
@@ -217,6 +221,16 @@ final class WebhookDispatcher {
         pool.leave(concurrency: concurrency)
         guard pool.users == 0 else { return }
         pools[pool.key] = nil
+        endIdle(in: pool, shard)
+    }
+
+    /// Ends the connections that nothing is under way on: the service drains.
+    func endIdle(_ shard: Shard) {
+        for pool in pools.values { endIdle(in: pool, shard) }
+    }
+
+    private func endIdle(in pool: EndpointPool, _ shard: Shard) {
+        for carrier in pool.carriers { carrier.retire(shard) }
         while let connection = pool.takeIdle() { end(connection, shard) }
     }
 
@@ -228,6 +242,7 @@ final class WebhookDispatcher {
         }
         let trust = if let ca = files.ca { try TLSTrust.file(ca) } else { try TLSTrust.system() }
         let context = try TLSContext.client(trust: trust, identity: identity)
+        try context.offerHTTP2()
         contexts[files] = context
         return context
     }
@@ -241,6 +256,25 @@ final class WebhookDispatcher {
     }
 
     // MARK: Marks
+
+    /// Puts an HTTP/2 connection on the list of those that send at the end of the turn.
+    func markDirty(_ carrier: HTTP2Carrier) {
+        guard !carrier.isDirty else { return }
+        carrier.isDirty = true
+        dirtyCarriers.append(carrier)
+    }
+
+    /// Gives what HTTP/2 connections have to say to their bytes. Before outputs are flushed.
+    func flushCarriers(_ shard: Shard) {
+        // By index: ending one may mark another.
+        var index = 0
+        while index < dirtyCarriers.count {
+            let carrier = dirtyCarriers[index]
+            index += 1
+            carrier.flush(shard)
+        }
+        dirtyCarriers.removeAll(keepingCapacity: true)
+    }
 
     /// Puts a subscription on the list of those to advance.
     func markReady(_ subscription: WebhookSubscription) {
