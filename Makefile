@@ -75,6 +75,7 @@ test: deps browsers $(VENV)/complete ## run every test and the linter
 	log=$$(mktemp -d)
 	trap 'rm -rf "$$log"' EXIT
 	export SWIFT_DETERMINISTIC_HASHING=1
+	export COMMIT=$$(git rev-parse HEAD 2>/dev/null || echo 0)
 	swift test -c release --skip-build --disable-xctest 2>&1 | tee "$$log/swift" || swift=1
 	python=$(VENV)/bin/python; [ -x "$$python" ] || python=python3
 	FANFARE="$${FANFARE:-$$PWD/$(BINARY)}" "$$python" Tests/blackbox/run.py 2>&1 | tee "$$log/blackbox" || blackbox=1

@@ -20,6 +20,9 @@ package final class Journal {
     /// How many of them were synced: they survive power loss.
     package private(set) var synced: UInt64 = 0
 
+    /// Deliberate bugs of the simulator's canaries: what is recorded instead of an entry. Nil but in tests.
+    package var sabotage: ((JournalEntry) -> [JournalEntry])?
+
     private let identity: LogIdentity
     private let syncIntervalNanoseconds: Int
     private let compactionBytesMin: UInt64
@@ -78,11 +81,15 @@ package final class Journal {
     /// - Returns: the count that `written` and `synced` reach when the entry has.
     @discardableResult
     package func record(_ entry: JournalEntry, urgent: Bool = false) -> UInt64 {
-        state.apply(entry)
-        entry.encode(to: &pending)
+        if let sabotage { for other in sabotage(entry) { add(other) } } else { add(entry) }
         recorded += 1
         if urgent { urgentThrough = recorded }
         return recorded
+    }
+
+    private func add(_ entry: JournalEntry) {
+        state.apply(entry)
+        entry.encode(to: &pending)
     }
 
     /// More waits in memory than should: start no attempts until it is false again.

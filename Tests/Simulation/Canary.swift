@@ -19,6 +19,31 @@ enum Canary: String, CaseIterable {
     case falseAcceptance
     /// A batch on its way to the disk changes in memory.
     case changedWrite
+    /// After a restart an event has another `webhook-id`.
+    case changedID
+    /// Retries are not recorded.
+    case lostRetry
+    /// A retry is recorded after the cursor that passes it.
+    case checkpointBeforeRetry
+    /// The journal's cursor passes events that were not delivered.
+    case cursorPastEvents
+    /// What was delivered is not recorded.
+    case lostSettlement
+    /// What was given up on is not recorded.
+    case lostDeadLetter
+    /// That an endpoint wants no more is not recorded.
+    case lostDisable
+    /// How often a delivery was tried is not recorded.
+    case forgottenAttempts
+    /// The journal is never synced.
+    case unsyncedJournal
+    /// `order: all` delivers several at a time.
+    case brokenOrder
+    /// `Retry-After` is overlooked.
+    case ignoredRetryAfter
     /// A bit of an event's data flips on its way.
     case flippedBit
+
+    /// How many crashes in a thousand take the power with them: what brings the bug to light.
+    var powerLosses: Int { self == .forgottenAttempts ? 0 : 1_000 }
 }

@@ -28,14 +28,17 @@ struct SeenEvent {
     var isWhole: Bool
 
     /// Takes an event apart, knowing only the contract: nil when something is missing.
-    init?(_ json: ArraySlice<UInt8>) {
+    ///
+    /// Webhooks do not tell the position: `isPlaced` is false for what they bring.
+    init?(_ json: ArraySlice<UInt8>, isPlaced: Bool = true) {
         func member(_ name: String) -> String? { Self.value(Array("\"\(name)\":\"".utf8), in: json) }
         guard json.first == UInt8(ascii: "{"), json.last == UInt8(ascii: "}"),
             let id = member("id"), id.hasPrefix("e"), let number = Int(id.dropFirst()),
-            let place = member("fanfareposition"), let position = Position(place),
             let topic = member("fanfaretopic"), let pad = member("pad")
         else { return nil }
-        sequence = position.sequence.rawValue
+        let position = member("fanfareposition").flatMap { Position($0) }
+        if isPlaced != (position != nil) { return nil }
+        sequence = position?.sequence.rawValue ?? 0
         self.number = number
         self.topic = topic
         padding = pad.utf8.count
@@ -81,6 +84,8 @@ final class Ledger {
         /// Crashes before it was refused first. A crash right after a refusal for want of space may find the batch whole:
         /// only its padding was missing on the disk.
         var refusedAt: Int?
+        /// An endpoint has seen it.
+        var hasWebhookID = false
         /// Power losses before it was accepted.
         var losses = 0
     }
@@ -88,15 +93,19 @@ final class Ledger {
     private var entries: [Entry] = []
     /// Which event has which number, as publishers and readers were told.
     private var numbers: [UInt64: Int] = [:]
+    /// Which event has which `webhook-id`, and the other way round, over all subscriptions.
+    private var webhookIDs: [String: Int] = [:]
     private var powerLosses = 0
-    private var crashes = 0
+    private var crashCount = 0
+    /// How lives ended.
+    var crashes = CrashRecord()
     private(set) var violations: [String] = []
     private(set) var acknowledged = 0
     private(set) var delivered = 0
 
     var eventCount: Int { entries.count }
 
-    func violation(_ text: String) { if violations.count < 5 { violations.append(text) } }
+    func violation(_ text: String) { if violations.count < 5 { violations.append(String(text.prefix(800))) } }
 
     func event(_ number: Int) -> MadeEvent { entries[number].event }
 
@@ -110,7 +119,7 @@ final class Ledger {
     /// The power has gone: events acknowledged as written may be lost.
     func lostPower() { powerLosses += 1 }
     /// The process has ended.
-    func crashed() { crashes += 1 }
+    func crashed() { crashCount += 1 }
 
     func answered(_ number: Int, _ answer: Answer) {
         switch answer {
@@ -124,7 +133,7 @@ final class Ledger {
             entries[number].wasOnlyRefused = false
             if case .none = entries[number].answer { entries[number].answer = .unknown }
         case .refused:
-            entries[number].refusedAt = entries[number].refusedAt ?? crashes
+            entries[number].refusedAt = entries[number].refusedAt ?? crashCount
             if case .none = entries[number].answer { entries[number].answer = .refused }
         case .none: break
         }
@@ -139,6 +148,17 @@ final class Ledger {
             violation("event e\(seen.number) is not what was published")
         }
         note(seen.number, has: seen.sequence)
+    }
+
+    /// A webhook request called an event `id`: always the same for one event in one place of the log.
+    func named(_ number: Int, _ id: String) {
+        if let other = webhookIDs[id], other != number { violation("\(id) is both e\(other) and e\(number)") }
+        if webhookIDs.updateValue(number, forKey: id) == nil {
+            if entries[number].hasWebhookID, !entries[number].event.isWritten {
+                violation("e\(number) has another webhook-id than before: \(id)")
+            }
+            entries[number].hasWebhookID = true
+        }
     }
 
     private func note(_ number: Int, has sequence: UInt64) {
@@ -167,7 +187,7 @@ final class Ledger {
                     violation("\(entry.event.id) was acknowledged as \(sequence) and is at \(found)")
                 }
             case .refused:
-                if entry.wasOnlyRefused, entry.refusedAt == crashes, !found.isEmpty {
+                if entry.wasOnlyRefused, entry.refusedAt == crashCount, !found.isEmpty {
                     violation("\(entry.event.id) was refused and is in the log, at \(found)")
                 }
             case .unknown, .none: break

@@ -20,7 +20,9 @@ final class LogReaderClient: SimulatedClient {
         guard let link else { return }
         let limit = machine.dice.number(1...1_000)
         machine.kernel?.send(
-            Array("GET /v1/events?topic=%3E&from=\(from)&limit=\(limit) HTTP/1.1\r\nhost: localhost\r\n\r\n".utf8),
+            Array(
+                "GET /v1/events?topic=%3E&topic=fanfare.%3E&from=\(from)&limit=\(limit) HTTP/1.1\r\nhost: localhost\r\n\r\n"
+                    .utf8),
             on: link)
     }
 
@@ -42,6 +44,10 @@ final class LogReaderClient: SimulatedClient {
             account(after.sequence.rawValue + 1...before.sequence.rawValue - 1)
         }
         for json in page {
+            if let own = Self.own(json) {
+                account(own...own)
+                continue
+            }
             guard let event = SeenEvent(json) else { return machine.ledger.violation("a page holds no event") }
             machine.ledger.saw(event)
             account(event.sequence...event.sequence)
@@ -53,6 +59,13 @@ final class LogReaderClient: SimulatedClient {
         isDone = page.isEmpty && from == next
         from = next
         if !isDone { ask() }
+    }
+
+    /// The number of an event that the service itself published: about dead letters, failing endpoints and the like.
+    private static func own(_ json: ArraySlice<UInt8>) -> UInt64? {
+        let text = String(decoding: json.prefix(600), as: UTF8.self)
+        guard let topic = SeenEvent.value("fanfaretopic", in: text), topic.hasPrefix("fanfare.") else { return nil }
+        return SeenEvent.value("fanfareposition", in: text).flatMap { Position($0)?.sequence.rawValue }
     }
 
     /// Every number is an event's or told as a gap, in order.

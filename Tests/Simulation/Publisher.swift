@@ -9,6 +9,8 @@ protocol SimulatedMachine: AnyObject {
     /// Nil while no process runs.
     var kernel: SimulatedKernel? { get }
     var shardCount: Int { get }
+    /// Which life of the process this is, from 1.
+    var life: Int { get }
     /// Publishers have stopped, clients hang on: the run is being brought to its end.
     var isSettling: Bool { get }
 }
@@ -54,6 +56,9 @@ struct HTTPReply {
 
 /// Publishes over one connection after another, pipelined, and tries again what was left open.
 final class Publisher: SimulatedClient {
+    /// More events than these show nothing new and take long.
+    private static let eventsMax = 12_000
+
     private unowned let machine: any SimulatedMachine
     private var link: Link?
     private var input: [UInt8] = []
@@ -86,6 +91,7 @@ final class Publisher: SimulatedClient {
         if link == nil { link = machine.connect(self) }
         guard let link else { return }
         let count = depth > 100 && machine.dice.perMille(100) ? 150 : 1
+        if machine.ledger.eventCount > Self.eventsMax { return }
         for _ in 0..<count where outstanding.count < depth {
             let numbers = again.popLast() ?? makeEvents()
             outstanding.append(numbers)

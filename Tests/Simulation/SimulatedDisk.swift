@@ -58,6 +58,9 @@ final class SimulatedDisk {
             return false
         }
         if canary == .earlySync { return true }
+        if canary == .unsyncedJournal, files.contains(where: { $0.value === file && $0.key.hasPrefix("journal") }) {
+            return true
+        }
         if canary == .lostSync { lastSynced = (file, file.durable) }
         file.sync()
         return true

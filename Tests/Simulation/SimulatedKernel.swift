@@ -38,6 +38,10 @@ import Glibc
     /// Takes what the shards must never do.
     let violation: (String) -> Void
     private(set) var isAlive = true
+    /// Who listens elsewhere, by port of 127.0.0.1.
+    var endpoints: [UInt16: Endpoint] = [:]
+    /// Connects under way, by token.
+    var dials: [UInt64: Dial] = [:]
     private var ready: [[Completion]]
     private var objects: [Int32: Object] = [directoryDescriptor: .directory]
     private var listeners: [Int32: Listener] = [:]
@@ -47,7 +51,7 @@ import Glibc
     private var freeBuffers: [[UInt16]]
     private var flying: [UInt64: FlyingWrite] = [:]
     private var nextFlying: UInt64 = 0
-    /// Links that are open, by descriptor.
+    /// Links whose client has not been told of their end, by descriptor: what the service has closed is still carried to it.
     private(set) var links: [Int32: Link] = [:]
 
     init(
@@ -90,7 +94,7 @@ import Glibc
         operations.removeAll()
     }
 
-    private func complete(_ shard: Int, _ token: Token, _ result: Int32, more: Bool = false) {
+    func complete(_ shard: Int, _ token: Token, _ result: Int32, more: Bool = false) {
         guard isAlive else { return }
         timeline.note(UInt64(shard), token.rawValue, UInt64(bitPattern: Int64(result)))
         ready[shard].append(Completion(token: token, result: result, more: more))
@@ -113,7 +117,7 @@ import Glibc
         case .returnBuffer: returnBuffer(operation, shard)
         case .wake: complete(operation.length, Token(rawValue: operation.offset), 0)
         case .open, .read, .write, .writeAndSync, .sync, .rename, .unlink: submitFile(operation, shard)
-        case .connect: complete(shard, operation.token, -ECONNREFUSED)
+        case .connect: dial(operation, shard)
         case .allocate: complete(shard, operation.token, -EOPNOTSUPP)
         }
     }
@@ -149,6 +153,15 @@ import Glibc
         let link = Link(descriptor: nextDescriptor, shard: shard, client: client, dice: dice)
         links[link.descriptor] = link
         timeline.after(dice.delay(faults.networkNanoseconds)) { [self] in accept(link, on: listener) }
+        return link
+    }
+
+    /// A connection that the service opened.
+    func makeLink(_ client: any SimulatedClient, shard: Int) -> Link {
+        nextDescriptor += 1
+        let link = Link(descriptor: nextDescriptor, shard: shard, client: client, dice: dice)
+        links[link.descriptor] = link
+        objects[link.descriptor] = .link(link)
         return link
     }
 
@@ -239,6 +252,7 @@ import Glibc
             link.client?.received(bytes)
             pollLink(link)
             if link.outbound.isEmpty, link.serverEnded {
+                links[link.descriptor] = nil
                 let client = link.client
                 link.client = nil
                 client?.ended()
@@ -277,6 +291,9 @@ import Glibc
     }
 
     private func cancel(_ operation: Operation, _ shard: Int) {
+        if cancelDial(operation.offset) { return complete(shard, operation.token, 0) }
+        // What it was about has completed in the meantime.
+        guard operation.descriptor >= 0 else { return complete(shard, operation.token, -ENOENT) }
         guard let link = link(operation), link.receive?.rawValue == operation.offset, let token = link.receive else {
             return complete(shard, operation.token, -ENOENT)
         }
@@ -301,7 +318,6 @@ import Glibc
             return complete(shard, operation.token, -EBADF)
         }
         if case .link(let link) = object {
-            links[link.descriptor] = nil
             if link.receive != nil || link.poll != nil {
                 violation("a connection was closed with operations in flight")
             }
@@ -314,14 +330,15 @@ import Glibc
 
     // MARK: The client's side
 
-    /// A client sends.
-    func send(_ bytes: [UInt8], on link: Link) {
+    /// A client sends; `arrived` is called when the service's side of the connection has all of it.
+    func send(_ bytes: [UInt8], on link: Link, arrived: (() -> Void)? = nil) {
         let arrival = max(timeline.now + UInt64(dice.delay(faults.networkNanoseconds)), link.lastArrival)
         link.lastArrival = arrival
         timeline.at(arrival) { [self] in
             guard isAlive, !link.isReset, !link.inboundEnded, !link.serverClosed else { return }
             link.inbound += bytes
             deliverInbound(link)
+            arrived?()
         }
     }
 

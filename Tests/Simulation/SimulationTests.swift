@@ -3,9 +3,8 @@ import Testing
 
 /// The real shards on a simulated machine: `docs/RELIABILITY.md` says what is promised and what a run does.
 @Suite(.serialized) struct SimulationTests {
-    /// Seeds of `make test`. 20 shows what `docs/RELIABILITY.md` lists as open; the commit's own seed joins when it is
-    /// closed.
-    private static let fixedSeeds: [UInt64] = Array(1...19)
+    /// Seeds of `make test`, besides the one that follows from the commit (`COMMIT`).
+    private static let fixedSeeds: [UInt64] = Array(1...60)
 
     private static func variable(_ name: String) -> UInt64? {
         guard let value = unsafe getenv(name) else { return nil }
@@ -17,25 +16,42 @@ import Testing
             let first = variable("FIRST") ?? 1
             return Array(first..<first + count)
         }
-        return fixedSeeds
+        return fixedSeeds + [commitSeed].compactMap(\.self)
+    }
+
+    /// The first digits of the commit's hash, so that each commit tries something new.
+    private static var commitSeed: UInt64? {
+        guard let value = unsafe getenv("COMMIT") else { return nil }
+        return UInt64(unsafe String(cString: value).prefix(8), radix: 16)
+    }
+
+    /// Tells how far a long run has come: a line every so many seconds.
+    private static func showProgress(_ done: Int, failed: Int, _ last: inout ContinuousClock.Instant) {
+        guard variable("SEEDS") != nil, ContinuousClock.now - last > .seconds(5) else { return }
+        last = .now
+        print("\(done) of \(seeds.count) seeds, \(failed) failed")
+        fflush(nil)
     }
 
     @Test func everyPromiseHoldsThroughFaultsAndCrashes() {
-        var (lives, acknowledged, delivered) = (0, 0, 0)
+        var (lives, acknowledged, delivered, attempts) = (0, 0, 0, 0)
         var failed: [UInt64] = []
-        for seed in Self.seeds {
+        var shown = ContinuousClock.now
+        for (done, seed) in Self.seeds.enumerated() {
+            Self.showProgress(done, failed: failed.count, &shown)
             CrashNote.running(seed)
             let outcome = World(seed: seed).run()
             lives += outcome.lives
             acknowledged += outcome.acknowledged
             delivered += outcome.delivered
+            attempts += outcome.attempts
             if outcome.violations.isEmpty { continue }
             failed.append(seed)
             Issue.record("\(outcome.description)")
         }
         print(
             "simulated \(Self.seeds.count) seeds: \(lives) lives, \(acknowledged) acknowledged, \(delivered) delivered, "
-                + "failed: \(failed)")
+                + "\(attempts) webhook attempts, failed: \(failed)")
     }
 
     @Test(.enabled(if: variable("SWIFT_DETERMINISTIC_HASHING") != nil, "hashing must repeat: use make simulate"))

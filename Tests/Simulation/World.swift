@@ -11,6 +11,8 @@ struct Outcome {
     var lives: Int
     var acknowledged: Int
     var delivered: Int
+    /// Requests that endpoints got.
+    var attempts: Int
 
     /// What to print: the violations, and the line that shows them again.
     var description: String {
@@ -34,7 +36,11 @@ struct Outcome {
     private var deadlines: [UInt64] = []
     private var publishers: [Publisher] = []
     private var subscribers: [Subscriber] = []
-    private var lives = 0
+    private(set) var life = 0
+    private var endpoints: [Endpoint] = []
+    private var helper: Operator?
+    /// The disk was full or failed in this life.
+    private var diskWasBroken = false
 
     init(seed: UInt64, canary: Canary? = nil) {
         self.seed = seed
@@ -54,24 +60,27 @@ struct Outcome {
         configuration.log.segmentBytes = dice.pick([64 << 10, 128 << 10, 1 << 20])
         configuration.limits.connections = 64
         configuration.limits.memoryBytes = 64 << 20
+        configuration.webhooks.plainHTTP = true
+        configuration.webhooks.privateAddresses = true
         self.configuration = configuration
     }
 
     /// Runs to the end and checks everything.
     func run() -> Outcome {
         let turns = dice.number(1...4)
-        for life in 0...turns where ledger.violations.isEmpty {
-            if life > 0 { disk.noteForRollBack() }
+        for number in 0...turns where ledger.violations.isEmpty {
+            if number > 0 { disk.noteForRollBack() }
             guard start() else { break }
-            if life == 0 { populate() }
-            if life == turns { settle() } else { live() }
+            if number == 0 { populate() }
+            if number == turns { settle() } else { live() }
         }
         if ledger.violations.isEmpty { check() }
         // Sends that the last turn asked for point at the service's memory: nothing may outlive it.
         kernel?.die()
         return Outcome(
-            seed: seed, violations: ledger.violations, digest: timeline.digest, lives: lives,
-            acknowledged: ledger.acknowledged, delivered: ledger.delivered)
+            seed: seed, violations: ledger.violations, digest: timeline.digest, lives: life,
+            acknowledged: ledger.acknowledged, delivered: ledger.delivered,
+            attempts: endpoints.reduce(0) { $0 + $1.deliveries.attempts })
     }
 
     // MARK: Start and end
@@ -81,13 +90,13 @@ struct Outcome {
         disk.isFull = false
         disk.nextSyncFails = false
         for attempt in 0...3 {
-            let changes = attempt < 3 && lives > 0 && dice.perMille(400) ? dice.number(0...40) : .max
+            let changes = attempt < 3 && life > 0 && dice.perMille(400) ? dice.number(0...40) : .max
             let machine = SteppedService.Machine(
                 storage: SimulatedStorage(disk: disk, changesLeft: changes),
                 directoryDescriptor: SimulatedKernel.directoryDescriptor,
                 listenerDescriptors: (0..<shardCount).map {
                     [Self.listener($0, stream: false), Self.listener($0, stream: true)]
-                }, random: dice.bytes(LogIdentity.keyMaterialBytes + 4))
+                }, random: dice.bytes(LogIdentity.keyMaterialBytes + 4), subscriptions: definitions())
             timeline.wallOffset += UInt64(dice.number(0...2_000_000_000))
             do throws(Service.StartError) {
                 let service = try SteppedService(
@@ -105,13 +114,28 @@ struct Outcome {
         return false
     }
 
+    private func definitions() -> [SubscriptionDefinition] {
+        if endpoints.isEmpty {
+            endpoints = (0..<dice.number(0...3)).map { Endpoint(WebhookPlan($0, dice), self) }
+        }
+        return endpoints.compactMap {
+            do { return try $0.plan.definition(canary) } catch {
+                ledger.violation("a definition is refused: \(error)")
+                return nil
+            }
+        }
+    }
+
     private func begin(_ service: SteppedService) {
-        lives += 1
+        life += 1
+        diskWasBroken = false
+        if let sabotage = JournalSabotage(canary) { service.journal?.sabotage = { sabotage.record($0) } }
         self.service = service
         let kernel = SimulatedKernel(
             shards: shardCount, dice: dice, timeline: timeline, disk: disk,
             faults: isSettling ? .none : .chosen(by: dice), violation: { [ledger] in ledger.violation($0) })
         kernel.canary = canary
+        for endpoint in endpoints { kernel.endpoints[endpoint.plan.port] = endpoint }
         self.kernel = kernel
         deadlines = Array(repeating: 0, count: shardCount)
         for (number, shard) in service.shards.enumerated() { kernel.submit(shard.operations, shard: number) }
@@ -124,6 +148,13 @@ struct Outcome {
     }
 
     private func crash(losingPower: Bool) {
+        if let kernel {
+            ledger.crashes.ended(
+                life: life, at: timeline.now, losesPower: losingPower,
+                diskNanoseconds: kernel.faults.diskNanoseconds.upperBound, wasBroken: diskWasBroken)
+        } else if losingPower {
+            ledger.crashes.lostPower(after: life)
+        }
         kernel?.die()
         kernel = nil
         service = nil
@@ -138,26 +169,29 @@ struct Outcome {
     // MARK: A life
 
     private func live() {
-        let end = timeline.now + UInt64(dice.delay(10_000_000...1_500_000_000))
+        let longest = endpoints.isEmpty ? 1_500_000_000 : dice.pick([1_500_000_000, 6_000_000_000])
+        let end = timeline.now + UInt64(dice.delay(10_000_000...longest))
         planDiskFaults(until: end)
         if dice.perMille(150) {
             timeline.at(timeline.now + (end - timeline.now) / 2) { [weak service] in service?.drain() }
         }
         run(until: end) { [self] in service?.context.state == .stopped }
         // A process that found the disk broken ends by itself; the machine goes on, or not.
-        crash(losingPower: dice.perMille(canary == nil ? 600 : 1_000))
+        crash(losingPower: dice.perMille(canary?.powerLosses ?? 600))
     }
 
     private func planDiskFaults(until end: UInt64) {
         guard let faults = kernel?.faults else { return }
         let life = Int(end - timeline.now)
         if dice.perMille(faults.fullDisk) {
+            diskWasBroken = true
             timeline.after(dice.number(0...life)) { [disk, weak kernel] in
                 disk.isFull = kernel?.isAlive ?? false
             }
             timeline.after(dice.number(0...life)) { [disk] in disk.isFull = false }
         }
         if dice.perMille(faults.failedSync) {
+            diskWasBroken = true
             timeline.after(dice.number(0...life)) { [disk, weak kernel] in
                 if kernel?.isAlive ?? false { disk.nextSyncFails = true }
             }
@@ -170,7 +204,51 @@ struct Outcome {
         disk.nextSyncFails = false
         kernel?.faults = .none
         for publisher in publishers { publisher.stop() }
-        run(until: timeline.now + 40_000_000_000) { false }
+        settleDown()
+        let helper = Operator(self)
+        self.helper = helper
+        // Whoever was sent away by its endpoint goes on, and what was given up on is delivered after all.
+        for endpoint in endpoints { enable(endpoint, helper) }
+        settleDown()
+        for _ in 0..<3 where ledger.violations.isEmpty {
+            for endpoint in endpoints { listDeadLetters(endpoint, helper) }
+            settleDown()
+        }
+    }
+
+    /// Until nothing has been delivered for as long as the longest pause of a subscription.
+    private func settleDown() {
+        var seen = -1
+        while ledger.violations.isEmpty, ledger.delivered + attempts != seen {
+            seen = ledger.delivered + attempts
+            run(until: timeline.now + 320_000_000_000) { false }
+        }
+    }
+
+    private var attempts: Int { endpoints.reduce(0) { $0 + $1.deliveries.attempts } }
+
+    private func enable(_ endpoint: Endpoint, _ helper: Operator) {
+        endpoint.deliveries.operatorActs()
+        helper.ask("POST", "/v1/subscriptions/\(endpoint.plan.id)/enable") { [ledger] reply in
+            if reply.status != 200 { ledger.violation("enabling was answered \(reply.status) \(reply.body)") }
+        }
+    }
+
+    private func listDeadLetters(_ endpoint: Endpoint, _ helper: Operator) {
+        let id = endpoint.plan.id
+        helper.ask("GET", "/v1/dead-letters?subscription=\(id)&limit=1000") { [ledger] reply in
+            guard reply.status == 200 else {
+                return ledger.violation("dead letters were answered \(reply.status) \(reply.body)")
+            }
+            let letters = reply.body.split(separator: "{").compactMap { row -> UInt64? in
+                SeenEvent.value("position", in: String(row)).flatMap { Position($0)?.sequence.rawValue }
+            }
+            endpoint.deliveries.gaveUp(letters)
+        }
+        helper.ask("POST", "/v1/subscriptions/\(id)/redeliver") { [ledger] reply in
+            endpoint.deliveries.operatorActs()
+            if reply.status != 202 { ledger.violation("redelivery was answered \(reply.status) \(reply.body)") }
+        }
     }
 
     /// Lets shards have their turns, in an order that the dice choose, and time pass.
@@ -209,10 +287,11 @@ struct Outcome {
 
     private func check() {
         let reader = LogReaderClient(self)
-        run(until: timeline.now + 60_000_000_000) { reader.isDone }
+        run(until: timeline.now + 1_200_000_000_000) { reader.isDone }
         guard ledger.violations.isEmpty else { return }
         guard reader.isDone else { return ledger.violation("the log cannot be read to its end") }
         ledger.check(against: reader.events)
         for subscriber in subscribers { subscriber.check(against: reader.events, ledger) }
+        for endpoint in endpoints { endpoint.deliveries.check(against: reader.events, in: life) }
     }
 }

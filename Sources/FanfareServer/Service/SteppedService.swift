@@ -17,15 +17,19 @@ package final class SteppedService {
         package var listenerDescriptors: [[Int32]]
         /// The keys of a new log are made of these: `LogIdentity.keyMaterialBytes + 4` at least.
         package var random: [UInt8]
+        /// The webhook subscriptions of the configuration's files.
+        package var subscriptions: [SubscriptionDefinition]
 
         /// A machine with these parts.
         package init(
-            storage: any LogStorage, directoryDescriptor: Int32, listenerDescriptors: [[Int32]], random: [UInt8]
+            storage: any LogStorage, directoryDescriptor: Int32, listenerDescriptors: [[Int32]], random: [UInt8],
+            subscriptions: [SubscriptionDefinition] = []
         ) {
             self.storage = storage
             self.directoryDescriptor = directoryDescriptor
             self.listenerDescriptors = listenerDescriptors
             self.random = random
+            self.subscriptions = subscriptions
         }
     }
 
@@ -54,7 +58,7 @@ package final class SteppedService {
         shards = (0..<count).map { [context] number in
             let builder = ShardBuilder(
                 number: number, context: context, seed: seed, listeners: listeners, data: number == 0 ? data : nil,
-                subscriptions: [])
+                subscriptions: machine.subscriptions)
             return builder.make(time)
         }
         for shard in shards { shard.start() }
@@ -62,6 +66,9 @@ package final class SteppedService {
 
     /// The log's writer: for those who break it on purpose.
     package var logWriter: LogWriter? { shards.first?.logOwner?.writer }
+
+    /// The journal: for those who break it on purpose.
+    package var journal: Journal? { shards.first?.registry?.journal }
 
     /// Whether `shard`, before it sleeps, has mail to look at. From here on others wake it.
     package func prepareToSleep(_ shard: Int) -> Bool {
