@@ -11,7 +11,7 @@ SHELL := /bin/bash
 
 BINARY := .build/release/fanfare
 VENV := .build-venv
-PACKAGES := liburing-dev libsimdjson-dev libc-ares-dev libnghttp2-dev libssl-dev zlib1g-dev \
+PACKAGES := liburing-dev libsimdjson-dev libc-ares-dev libnghttp2-dev libssl-dev libzstd-dev zlib1g-dev \
 	make curl openssl ca-certificates python3 python3-venv
 SWIFT_FILES = find $(wildcard Sources Tests Benchmarks) -name '.build*' -prune -o -name '*.swift' -print0
 

@@ -28,7 +28,7 @@ let package = Package(
         .target(name: "CFanfareKernel", linkerSettings: [.linkedLibrary("uring")]),
         .target(name: "CFanfareJSON", cxxSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("simdjson")]),
         .target(name: "CFanfareCrypto", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
-        .target(name: "CFanfareCompression", linkerSettings: [.linkedLibrary("z")]),
+        .target(name: "CFanfareCompression", linkerSettings: [.linkedLibrary("z"), .linkedLibrary("zstd")]),
         .target(name: "CFanfareHTTP2", linkerSettings: [.linkedLibrary("nghttp2")]),
         .target(name: "CFanfareNames", linkerSettings: [.linkedLibrary("cares")]),
         module("FanfareBase", ["CFanfareBase"]),

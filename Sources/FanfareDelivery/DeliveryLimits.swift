@@ -42,6 +42,12 @@ package enum DeliveryLimits {
     static let deflatedBytesPerTurn = 2 << 20
     /// Bytes of the longest `type` that names a Server-Sent Event. An event with a longer one is a message.
     static let eventNameBytesMax = 1_024
+    /// Bytes of a webhook's body from which on it is encoded: below, the coding's frame eats what is gained.
+    package static let encodedBytesMin = 256
+    /// zlib's level for bodies: its default, since a body goes to one endpoint only.
+    static let gzipLevel = 6
+    /// Zstandard's level for bodies: its default.
+    static let zstdLevel = 3
     /// Sequences an interest's ring begins with; it doubles from here.
     static let interestMatchesInitial = 8
     /// Remembered results of `gather` per shard, a power of two: enough for the interests and cursors of one turn's run of

@@ -62,7 +62,8 @@ import Testing
         #expect(
             keys(try schema(.subscription)) == [
                 "$schema", "id", "tenant", "topics", "start", "webhook", "webhook.url", "webhook.signing_secrets",
-                "webhook.content_mode", "webhook.order", "webhook.concurrency", "webhook.timeout", "webhook.retry",
+                "webhook.content_mode", "webhook.compression", "webhook.order", "webhook.concurrency",
+                "webhook.timeout", "webhook.retry",
                 "webhook.retry.delays", "webhook.retry.jitter", "webhook.rate_limit", "webhook.rate_limit.per_second",
                 "webhook.rate_limit.burst", "webhook.headers", "webhook.networks", "webhook.tls", "webhook.tls.ca",
                 "webhook.tls.client_certificate", "webhook.tls.client_key", "webhook.include",

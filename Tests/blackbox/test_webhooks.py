@@ -2,6 +2,8 @@
 
 import base64
 import json
+import shutil
+import subprocess
 import time
 import unittest
 import uuid

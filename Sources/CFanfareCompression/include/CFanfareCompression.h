@@ -1,4 +1,5 @@
-// zlib as RFC 7692 needs it: whole messages without context takeover, raw DEFLATE in memory.
+// zlib as RFC 7692 needs it: whole messages without context takeover, raw DEFLATE in memory; and whole bodies of HTTP
+// messages in the content codings gzip and zstd.
 #ifndef CFANFARE_COMPRESSION_H
 #define CFANFARE_COMPRESSION_H
 #include <stddef.h>
@@ -37,5 +38,19 @@ enum fanfare_inflate_state {
 /// not taken, in `*produced` how many were written.
 enum fanfare_inflate_state fanfare_inflate(fanfare_inflater *inflater, const void *input, size_t *count, void *output,
                                            size_t capacity, size_t *produced);
+
+/// A content coding of HTTP (RFC 9110, section 8.4.1; RFC 8878).
+enum fanfare_coding {
+    FANFARE_CODING_GZIP = 1,
+    FANFARE_CODING_ZSTD = 2,
+};
+
+/// An encoder of whole bodies; NULL when there is no memory.
+typedef struct fanfare_encoder fanfare_encoder;
+fanfare_encoder *fanfare_encoder_new(enum fanfare_coding coding, int level);
+void fanfare_encoder_free(fanfare_encoder *encoder);
+
+/// Encodes `count` bytes at `input`. Returns the length, 0 when it would exceed `capacity`.
+size_t fanfare_encode(fanfare_encoder *encoder, const void *input, size_t count, void *output, size_t capacity);
 
 #endif

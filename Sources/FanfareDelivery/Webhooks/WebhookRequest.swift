@@ -18,12 +18,15 @@ package struct WebhookRequest {
         package var headers: [(name: String, value: String)]
         /// What is left out unless it is asked for.
         package var include: Inclusions
+        /// The content coding of bodies; nil: as they are.
+        package var coding: BodyEncoder.Coding?
 
         /// Options.
         package init(
             target: String, host: String, version: String, contentMode: WebhookContentMode = .structured,
-            headers: [(name: String, value: String)] = [], include: Inclusions = []
+            headers: [(name: String, value: String)] = [], include: Inclusions = [], coding: BodyEncoder.Coding? = nil
         ) {
+            self.coding = coding
             self.include = include
             self.target = target
             self.host = host
@@ -70,6 +73,7 @@ package struct WebhookRequest {
     private let contentMode: WebhookContentMode
     private let include: Inclusions
     private let signer: WebhookSigner
+    private let encoder: BodyEncoder?
     private var signed: [UInt8] = []
     private var body: [UInt8] = []
 
@@ -85,6 +89,7 @@ package struct WebhookRequest {
         self.signer = signer
         contentMode = options.contentMode
         include = options.include
+        encoder = options.coding.map { BodyEncoder($0) }
     }
 
     /// Appends the request of one attempt to `request`. Allocates nothing once its buffers have grown.
@@ -95,8 +100,13 @@ package struct WebhookRequest {
         guard WebhookContent.appendBody(record, contentMode, include, to: &body) else { throw .undecodableData }
         request += head
         WebhookContent.appendHeaders(record, contentMode, include, to: &request)
+        let coded = encoder?.encode(body)
         request.append("content-length: ")
-        request.append(decimal: UInt64(body.count))
+        request.append(decimal: UInt64(coded?.count ?? body.count))
+        if let encoder, coded != nil {
+            request.append("\r\ncontent-encoding: ")
+            request += encoder.coding.rawValue.utf8
+        }
         request.append("\r\nfanfare-attempt: ")
         request.append(decimal: UInt64(attempt.number))
         unsafe appendTrace("traceparent", record.traceParent, to: &request)
@@ -104,7 +114,8 @@ package struct WebhookRequest {
         if include.contains(.baggage) { unsafe appendTrace("baggage", record.baggage, to: &request) }
         let signature = appendIdentity(attempt, to: &request)
         request.append("\r\n\r\n")
-        request += body
+        if let coded { request += coded } else { request += body }
+        // Of the content, not of its coding: frameworks that decode do so before anyone sees the body.
         signer.sign(signed, body, &request, at: signature)
     }
 

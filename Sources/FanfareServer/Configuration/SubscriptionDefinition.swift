@@ -69,6 +69,8 @@ package struct SubscriptionDefinition: Sendable, Hashable {
         package var networks: [AddressNetwork] = []
         /// What TLS uses instead of the system's trust store, and as our identity; all nil by default.
         package var tls = TLSFiles()
+        /// The content coding of bodies that become smaller by it.
+        package var compression = Compression.none
         /// What a request carries beyond the default.
         package var include: Set<Inclusion> = []
 
@@ -84,6 +86,16 @@ package struct SubscriptionDefinition: Sendable, Hashable {
         case binary
         /// The data alone.
         case data
+    }
+
+    /// The content coding of bodies.
+    package enum Compression: String, Sendable, Hashable, CaseIterable {
+        /// As they are.
+        case none
+        /// RFC 1952.
+        case gzip
+        /// RFC 8878.
+        case zstd
     }
 
     /// Whether one delivery waits for another.

@@ -31,6 +31,9 @@ enum SubscriptionForms {
             Field(
                 "content_mode", \.contentMode, .choice, "Body: the event, its data with ce- headers, or its data alone."
             ),
+            Field(
+                "compression", \.compression, .choice,
+                "The content coding of bodies; the signature is over the content as decoded."),
             Field("order", \.order, .choice, "Up to concurrency in flight, or one at a time in sequence."),
             Field(
                 "concurrency", \.concurrency, .integer(ConfigurationRange.concurrency),

@@ -128,7 +128,8 @@ extension WebhookRequest {
                 target: webhook.url.target, host: webhook.url.authority, version: ServiceVersion.text,
                 contentMode: mode,
                 headers: webhook.headers.map { (name: $0.name, value: $0.value.text) },
-                include: Inclusions(webhook.include)),
+                include: Inclusions(webhook.include),
+                coding: BodyEncoder.Coding(rawValue: webhook.compression.rawValue)),
             signer: WebhookSigner(secrets))
     }
 }
