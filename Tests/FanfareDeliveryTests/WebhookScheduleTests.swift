@@ -127,6 +127,21 @@ struct Changes: Equatable {
         #expect(harness.schedule.cursor == WebhookCursor(low: SequenceNumber(20)))
     }
 
+    @Test func whatRetentionRemovedUnseenIsGivenUpOnOnceAlsoIfTheProcessEndsWithSomethingOlderInFlight() {
+        var harness = ScheduleHarness()
+        harness.upcoming = [3]
+        #expect(harness.attempts() == ["3/1"])
+        #expect(harness.schedule.skip(to: SequenceNumber(20)) == [range(4, 20)])
+        let told = harness.changes()
+        #expect(told == Changes(low: SequenceNumber(2), acknowledged: [range(4, 20)]))
+        var again = WebhookSchedule(
+            harness.schedule.options, cursor: WebhookCursor(low: SequenceNumber(2), acknowledged: told.acknowledged),
+            now: harness.now)
+        #expect(again.skip(to: SequenceNumber(20)) == [range(3, 3)])
+        #expect(again.taken == SequenceNumber(20))
+        #expect(again.skip(to: SequenceNumber(20)).isEmpty)
+    }
+
     @Test func theJournalIsToldOnlyWhatChanged() {
         var harness = ScheduleHarness()
         harness.upcoming = [1, 2, 5, 6, 8]

@@ -90,6 +90,8 @@ package struct WebhookSchedule {
     private var ahead: [ClosedRange<SequenceNumber>]
     /// Decided since the journal was last told: delivered first attempts, and retries that are none any more.
     private var delivered: [WebhookAttempt] = []
+    /// What the journal is to be told as accounted for besides, such as what was given up on unseen.
+    private var accounted: [ClosedRange<SequenceNumber>] = []
     private var recordedLow: SequenceNumber
     private var inFlight: [InFlight] = []
     private var waiting = RetryQueue()
@@ -130,12 +132,14 @@ package struct WebhookSchedule {
     /// and, appended to `acknowledged`, what was decided above it or among the retries. To be called every turn.
     package mutating func takeCursorChange(acknowledged: inout [ClosedRange<SequenceNumber>]) -> SequenceNumber? {
         let low = open.first.map { SequenceNumber($0.rawValue - 1) } ?? taken
-        if !delivered.isEmpty {
-            delivered.sort { $0.sequence < $1.sequence }
+        if !delivered.isEmpty || !accounted.isEmpty {
             for attempt in delivered where attempt.number > 1 || attempt.sequence > low {
-                acknowledged.appendJoining(attempt.sequence...attempt.sequence)
+                accounted.append(attempt.sequence...attempt.sequence)
             }
+            accounted.sort { $0.lowerBound < $1.lowerBound }
+            for range in accounted { acknowledged.appendJoining(range) }
             delivered.removeAll(keepingCapacity: true)
+            accounted.removeAll(keepingCapacity: true)
         }
         guard low != recordedLow else { return nil }
         recordedLow = low
@@ -193,6 +197,21 @@ package struct WebhookSchedule {
             taken = max(taken, first.upperBound)
             ahead.removeFirst()
         }
+    }
+
+    /// Retention has removed everything up to `sequence`: gives what of it had not been accounted for, ascending. It is
+    /// accounted for from now on, also when something before it is in flight as the process ends.
+    package mutating func skip(to sequence: SequenceNumber) -> [ClosedRange<SequenceNumber>] {
+        var missing: [ClosedRange<SequenceNumber>] = []
+        var from = taken.next
+        for range in ahead where range.lowerBound <= sequence {
+            if from < range.lowerBound { missing.append(from...SequenceNumber(range.lowerBound.rawValue - 1)) }
+            from = max(from, range.upperBound.next)
+        }
+        if from <= sequence { missing.append(from...sequence) }
+        pass(to: sequence)
+        accounted += missing
+        return missing
     }
 
     /// When `next` is to be asked again even if no answer and no event has come: nil when only those help.

@@ -208,9 +208,10 @@ extension WebhookDispatcher {
 
     /// Retention has removed events that were not looked at: told, and counted as given up on.
     private func skip(_ subscription: WebhookSubscription, to sequence: SequenceNumber, _ shard: Shard) {
-        let first = subscription.member.place.sequence.next
-        pass(subscription, to: sequence)
-        if first <= sequence { expire(first...sequence, of: subscription, shard) }
+        let missing = subscription.schedule.skip(to: sequence)
+        subscription.member.place = StreamPlace(after: subscription.schedule.taken)
+        markChanged(subscription)
+        for range in missing { expire(range, of: subscription, shard) }
         expire(subscription, shard)
     }
 
