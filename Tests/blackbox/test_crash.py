@@ -114,6 +114,14 @@ class Reckoning(unittest.TestCase):
         self.subscriber(1, 9).check()
         self.assertFound("1 is followed by 9 without a gap told")
 
+    def test_dead_letters_that_are_not_told_or_told_twice_are_found(self):
+        for told, words in (([], "not told"), ([1, 1], "told twice"), ([1, 2], "that are none")):
+            with self.subTest(words):
+                self.record = record.Record()
+                self.record.told_dead_letters = [("x", number) for number in told]
+                self.record.check_told({"x": {1: {}}})
+                self.assertFound(words)
+
     def test_what_endpoints_miss_or_get_too_often_is_found(self):
         for deliveries, ends, words in (
             ([], (), "neither delivered nor given up on"),

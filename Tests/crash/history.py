@@ -15,6 +15,8 @@ from subscribers import Accountant, Subscriber
 
 # Seconds everyone has, without faults, to come to the end of the log.
 REST_SECONDS_MAX = 60
+# Seconds until everything that was given up on has been told.
+NEWS_SECONDS_MAX = 10
 
 
 class Failed(Exception):
@@ -31,7 +33,7 @@ class History:
         filed = Hook("filed", ["crash.*.*"], "/filed")
         self.hooks = [
             Hook("steady", ["crash.>"], "/steady"), Hook("ordered", ["crash.synced.b"], "/ordered", order="all"),
-            Hook("doomed", ["crash.synced.a"], "/doomed", doomed=True), filed,
+            Hook("doomed", ["crash.synced.a"], "/doomed", doomed=True), Hook("news", ["fanfare.>"], "/news"), filed,
         ]
         self.service = harness.Service(self._configuration, {"filed": filed.definition(self.endpoints) | {"id": "filed"}})
         self.service.stderr = []
@@ -39,7 +41,7 @@ class History:
         service, record = self.service, self.record
         self.publishers = [Publisher(f"p{n}", service, record, seed) for n in range(3)] + [
             StreamPublisher("s0", service, record, seed)]
-        transports = ["websocket", "sse", "stream", "websocket+tls", "sse+tls", "stream+unix"]
+        transports = ["websocket", "sse", "stream", "websocket+deflate", "websocket+tls", "sse+tls", "stream+unix"]
         patterns = [["crash.>"], ["crash.synced.*"], ["crash.written.a", "crash.*.b"], ["crash.synced.deep.c"]]
         self.subscribers = [Subscriber(f"r{n}", service, record, seed, transport, self.chance.choice(patterns))
                             for n, transport in enumerate(self.chance.sample(transports, 4))]
@@ -196,11 +198,14 @@ class History:
         self._fail_if_broken("after the last round")
         hooks = self.hooks + self.definitions.enable_all()
         self._await_webhooks(hooks)
+        self._await_news()
+        self._await_webhooks(hooks)
         self._await_subscribers()
         with self.service.http(timeout=30) as http:
             self.record.read_on(http)
             self.record.read_again(http)
         self._check_dead_letters()
+        self.record.check_told(self.dead_letters)
         for subscriber in self.subscribers:
             subscriber.check()
         for hook in hooks:
@@ -226,6 +231,17 @@ class History:
                 raise Failed(f"after {REST_SECONDS_MAX} s without faults webhooks are not through: {behind}")
             time.sleep(0.1)
 
+    def _await_news(self):
+        """What was given up on is told when it is durable, within about a second; its check says what is missing."""
+        end = time.monotonic() + NEWS_SECONDS_MAX
+        letters = {(name, number) for name, found in self._read_dead_letters().items() for number in found}
+        while time.monotonic() < end and self.record.first_retained == 1 and not letters <= set(self.record.told_dead_letters):
+            with self.service.http(timeout=30) as http:
+                self.record.read_on(http)
+            time.sleep(0.05)
+        with self.service.http(timeout=30) as http:
+            self.record.read_on(http)
+
     def _await_subscribers(self):
         end = time.monotonic() + REST_SECONDS_MAX
         for subscriber in self.subscribers:
@@ -246,6 +262,10 @@ class History:
         self.endpoints.is_healed = True
         answer = self.service.request("POST", "/v1/subscriptions/doomed/redeliver").json()
         self.record.expect(answer["redelivering"] >= len(letters), f"doomed: {answer} for {len(letters)} dead letters")
+        # It is worked off in the background.
+        end = time.monotonic() + REST_SECONDS_MAX
+        while set(self._read_dead_letters()["doomed"]) & letters and time.monotonic() < end:
+            time.sleep(0.05)
         self._await_webhooks([doomed])
         again = doomed.deliveries(self.endpoints)[before:]
         numbers = sorted(self.record.numbers[d.event()["id"]] for d in again)

@@ -37,6 +37,8 @@ class Record:
         self.events = {}
         self.numbers = {}
         self.lost = []
+        # (subscription, number of the event given up on) of each event that tells of a dead letter, in the log's order.
+        self.told_dead_letters = []
         # Ids that were acknowledged, and what anyone was told about the event of a number: (number, id, who said so).
         self.acknowledged = set()
         self.claims = []
@@ -117,6 +119,8 @@ class Record:
         self.expect(id not in self.numbers, f"the event {id} is in the log twice: {self.numbers.get(id)} and {number}")
         self.events[number] = (id, topic_of(event))
         self.numbers[id] = number
+        if event["type"] == "dev.fanfare.deadletter":
+            self.told_dead_letters.append((event["subject"], sequence(event["data"]["position"])))
         if isinstance(event.get("data"), dict) and "filler" in event["data"]:
             wanted = filler(id)
             self.expect(event["data"]["filler"] == wanted, f"the data of {id} has changed")
@@ -140,6 +144,16 @@ class Record:
                             f"{who} was told that {id} is {number}, which is {'lost' if self._is_lost(number) else 'unknown'}")
             elif known[0] != id:
                 self.violation(f"{who} was told that {id} is {number}, but that is {known[0]}")
+
+    def check_told(self, dead_letters):
+        """Every dead letter is told as an event, once, and nothing else is; `dead_letters` by subscription and number."""
+        told = [letter for letter in self.told_dead_letters if letter[0] in dead_letters]
+        twice = sorted({letter for letter in told if told.count(letter) > 1})
+        self.expect(not twice, f"dead letters are told twice: {twice[:5]}")
+        wanted = {(name, number) for name, letters in dead_letters.items() for number in letters}
+        self.expect(set(told) <= wanted, f"dead letters are told that are none: {sorted(set(told) - wanted)[:5]}")
+        if self.first_retained == 1:
+            self.expect(wanted <= set(told), f"dead letters are not told: {sorted(wanted - set(told))[:5]}")
 
     def expected(self, patterns, after):
         """The numbers above `after` whose topics match one of the patterns, ascending."""

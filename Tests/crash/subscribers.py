@@ -64,6 +64,8 @@ class Subscriber(threading.Thread):
         if kind == "stream":
             client = self.service.stream(variant or "tcp", **options)
         else:
+            if variant == "deflate":
+                options["extensions"] = "permessage-deflate; client_max_window_bits"
             client = self.service.websocket(tls=variant == "tls", **options)
             if client.handshake.status != 101:
                 client.close()
