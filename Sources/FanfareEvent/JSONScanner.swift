@@ -226,7 +226,7 @@ struct JSONScanner {
             let backslash = word ^ ones &* 0x5C
             let hits =
                 ((quote &- ones) & ~quote | (backslash &- ones) & ~backslash | (word &- ones &* 0x20) & ~word)
-                & ones &* 0x80
+                & (ones &* 0x80)
             if hits != 0 { return position &+ hits.trailingZeroBitCount &>> 3 }
             position &+= 8
         }

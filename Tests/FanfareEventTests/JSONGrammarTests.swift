@@ -93,4 +93,21 @@ struct JSONGrammarTests {
         { try Decoding().structured(event("\"data\":\($0)")) },
         { try Decoding().plain("t", "application/json", Array($0.utf8)) },
     ]
+
+    @Test func noControlCharacterStandsInAStringWhereverItStands() {
+        for control in 0..<UInt8(0x20) {
+            for place in 0..<24 {
+                for member in ["data", "subject", "datacontenttype"] {
+                    let decoding = Decoding()
+                    var body = Array(#"{"specversion":"1.0","id":"1","source":"/","type":"t","\#(member)":"a/b"#.utf8)
+                    body += [UInt8](repeating: UInt8(ascii: "c"), count: place) + [control]
+                    body += Array(#"and then","more":"to make the text long"}"#.utf8)
+                    #expect(throws: EventError.self, "\(control) at \(place) of \(member)") {
+                        try decoding.structured(body)
+                    }
+                    #expect(decoding.staging.isEmpty)
+                }
+            }
+        }
+    }
 }
