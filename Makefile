@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help deps browsers build test simulate crash demo run bench format lint clean
+.PHONY: help deps browsers build test simulate crash demo run bench format fuzz lint clean
 
 BINARY := .build/release/fanfare
 VENV := .build-venv
@@ -103,6 +103,18 @@ ROUNDS ?= 60
 SEED ?= 1
 crash: build ## kill the real binary under load and reconcile: ROUNDS=N rounds, from seed SEED on
 	@FANFARE="$${FANFARE:-$$PWD/$(BINARY)}" python3 Tests/crash/crash.py --rounds $(ROUNDS) --seed $(SEED)
+
+ROUNDS ?=
+ONLY ?=
+SEED ?=
+FUZZ_SECONDS ?= 30
+fuzz: deps ## change good inputs at random and feed them to every decoder: FUZZ_SECONDS each; ONLY=, SEED=, ROUNDS=
+	@swift build -c release --build-tests
+	seed=$(SEED); [ -n "$$seed" ] || seed=$$(date +%s)
+	export FUZZ_SEED=$$seed
+	[ -z "$(ONLY)" ] || export FUZZ_ONLY=$(ONLY)
+	if [ -n "$(ROUNDS)" ]; then export FUZZ_ROUNDS=$(ROUNDS); else export FUZZ_SECONDS=$(FUZZ_SECONDS); fi
+	SWIFT_DETERMINISTIC_HASHING=1 swift test -c release --skip-build --disable-xctest --filter FuzzTests
 
 lint: ## check the formatting
 	@$(SWIFT_FILES) | xargs -0 swift format lint --strict --parallel

@@ -81,6 +81,9 @@ let package = Package(
         tests(
             "FanfareLoadTests",
             ["FanfareLoad", "FanfareBase", "FanfareRing", "FanfareTLS", "FanfareWire", "FanfareDelivery"]),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["FanfareServer", "FanfareLog", "FanfareEvent", "FanfareWire", "FanfareBase"],
+            path: "Tests/Fuzz", swiftSettings: settings),
         tests("TreeTests", []),
     ],
     cxxLanguageStandard: .cxx17

@@ -15,7 +15,7 @@ import Glibc
 @safe struct EventSource {
     private let staging = RecordStaging()
     private let records: [UnsafeMutableRawPointer]
-    private var count: UInt64 = 0
+    private var count = UInt64.random(in: 0...UInt64.max / 2)
 
     /// Events with `dataBytes` of data on `topics` topics in turn.
     init(dataBytes: Int, topics: Int) throws {
@@ -125,6 +125,8 @@ struct Commit: ParsableCommand {
         var bytes: UInt64 = 0
         var batches = 0
         while Clock.monotonic.nanoseconds < start + UInt64(seconds) * 1_000_000_000 {
+            // The next batch is on its way before more is made: the disk need not wait for that.
+            disk.turn(log, waits: false)
             let missing = 2 * configuration.batchBytesMax - log.pendingBytes
             if missing > 0 { try source.append(bytes: missing, to: log, durability: .synced, now: Clock.wall) }
             disk.turn(log, waits: true)

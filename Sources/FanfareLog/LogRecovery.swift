@@ -17,7 +17,7 @@ import FanfareBase
     var deduplication: DeduplicationIndex
 }
 
-/// How far opening a log has come.
+/// How far opening or checking a log has come.
 package struct RecoveryProgress: Sendable {
     /// The segment that is looked at now, from 0.
     package var segment: Int

@@ -34,13 +34,19 @@ package struct LogReport: Equatable, Sendable {
 package struct LogVerifier {
     private let storage: any LogStorage
     private let identity: LogIdentity
+    private let progress: (RecoveryProgress) -> Void
     private var report = LogReport()
 
     /// Checks the directory in `storage`. Never throws: what goes wrong is in the report.
-    package static func verify(_ storage: any LogStorage) -> LogReport {
+    ///
+    /// - Parameter progress: called before each segment.
+    package static func verify(
+        _ storage: any LogStorage, progress: @escaping (RecoveryProgress) -> Void = { _ in }
+    ) -> LogReport {
         do throws(LogError) {
             try storage.lock()
-            var verifier = LogVerifier(storage: storage, identity: try LogIdentity.load(from: storage))
+            var verifier = LogVerifier(
+                storage: storage, identity: try LogIdentity.load(from: storage), progress: progress)
             try verifier.run()
             return verifier.report
         } catch {
@@ -50,9 +56,10 @@ package struct LogVerifier {
         }
     }
 
-    private init(storage: any LogStorage, identity: LogIdentity) {
+    private init(storage: any LogStorage, identity: LogIdentity, progress: @escaping (RecoveryProgress) -> Void) {
         self.storage = storage
         self.identity = identity
+        self.progress = progress
     }
 
     private mutating func run() throws(LogError) {
@@ -60,6 +67,7 @@ package struct LogVerifier {
         let numbers = names.compactMap(LogFileName.segment).sorted()
         var expected: SegmentNumber?
         for (index, number) in numbers.enumerated() {
+            progress(RecoveryProgress(segment: index, segments: numbers.count))
             if let expected, expected != number {
                 report.damage.append(LogDamage(file: expected.fileName, offset: 0, reason: .missing))
                 report.last = nil

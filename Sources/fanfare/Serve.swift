@@ -30,9 +30,15 @@ struct Serve: ParsableCommand {
         let signals = SignalSet([SIGTERM, SIGINT, SIGHUP])
         signals.block()
         let service: Service
+        let progress = ProgressLine(tellsFiles: true)
         do throws(Service.StartError) {
-            service = try Service(loaded, path: config, isDevelopment: development) { Terminal.error("fanfare: \($0)") }
+            service = try Service(
+                loaded, path: config, isDevelopment: development,
+                progress: { progress.show("opening the log: segment \($0.segment + 1) of \($0.segments)") },
+                report: { Terminal.error("fanfare: \($0)") })
+            progress.finish()
         } catch {
+            progress.finish()
             Terminal.error("fanfare: \(error)")
             throw ExitCode(error.exitCode)
         }

@@ -27,26 +27,30 @@ final class OpenData: Sendable {
     }
 
     /// Opens the directory of `configuration`, making it when it is not there.
-    convenience init(_ configuration: Configuration, _ now: WallTime) throws(Service.StartError) {
+    convenience init(
+        _ configuration: Configuration, _ now: WallTime, progress: @escaping (RecoveryProgress) -> Void
+    ) throws(Service.StartError) {
         let path = configuration.dataDirectory
         let storage: FileStorage
         do throws(LogError) { storage = try FileStorage(path: path) } catch { throw Self.failure(path, error) }
         let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if descriptor < 0 { throw Service.StartError("\(path): errno \(errno)", exitCode: EX.io) }
         let random = (0..<LogIdentity.keyMaterialBytes + 4).map { _ in UInt8.random(in: .min ... .max) }
-        try self.init(configuration, storage: storage, descriptor: descriptor, now, random: random)
+        try self.init(configuration, storage: storage, descriptor: descriptor, now, random: random, progress: progress)
     }
 
     /// Opens the log and the journal in `storage`, which is the configuration's directory; operations name it by
     /// `descriptor`. A new log's keys are made of `random`.
     init(
-        _ configuration: Configuration, storage: any LogStorage, descriptor: Int32, _ now: WallTime, random: [UInt8]
+        _ configuration: Configuration, storage: any LogStorage, descriptor: Int32, _ now: WallTime, random: [UInt8],
+        progress: @escaping (RecoveryProgress) -> Void = { _ in }
     ) throws(Service.StartError) {
         path = configuration.dataDirectory
         self.descriptor = descriptor
         do throws(LogError) {
             let recovered = try LogRecovery.open(
-                storage, configuration: configuration.logConfiguration, now: now, random: random)
+                storage, configuration: configuration.logConfiguration, now: now, random: random,
+                progress: progress)
             identity = recovered.identity
             catalog = recovered.catalog
             report = recovered.report

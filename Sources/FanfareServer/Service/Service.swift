@@ -34,17 +34,18 @@ package final class Service: Sendable {
     /// - Parameters:
     ///   - path: the configuration file that was named; nil when none was. `reload` reads it again.
     ///   - isDevelopment: private webhook addresses and plain HTTP are fine, retries come soon.
+    ///   - progress: called while the log is opened, on the calling thread.
     ///   - report: takes messages for the operator; called from any thread.
     package init(
         _ loaded: LoadedConfiguration, path: String? = nil, isDevelopment: Bool,
-        report: @escaping @Sendable (String) -> Void
+        progress: @escaping (RecoveryProgress) -> Void = { _ in }, report: @escaping @Sendable (String) -> Void
     ) throws(StartError) {
         let configuration = loaded.configuration
         try Self.checkKernel()
         let shardCount = configuration.shards > 0 ? configuration.shards : Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         let opened = try OpenListeners(configuration, shards: shardCount)
         let now = Clock.turn
-        let data = try OpenData(configuration, now.wall)
+        let data = try OpenData(configuration, now.wall, progress: progress)
         recovery = data.report
         context = ServiceContext(
             configuration: configuration, identity: data.identity, catalog: data.catalog, shards: shardCount,

@@ -43,7 +43,11 @@ struct Verify: FanfareCommand {
     var json = false
 
     func perform() throws(CommandFailure) {
-        let report = LogVerifier.verify(try LogCommands.storage(directory))
+        let progress = ProgressLine(tellsFiles: false)
+        let report = LogVerifier.verify(try LogCommands.storage(directory)) { at in
+            progress.show("\(directory): segment \(at.segment + 1) of \(at.segments)")
+        }
+        progress.finish()
         if report.errors == [.locked] { throw LogCommands.failure(directory, .locked) }
         Terminal.write(json ? Self.object(report).line + [UInt8(ascii: "\n")] : Array(Self.text(report).utf8))
         guard report.isHealthy else {
