@@ -2,8 +2,8 @@
 # Signed webhook deliveries from a durable log beside wrk, which posts a body of the same 230 bytes to the same sink.
 #
 #   MEASURE, FANFARE, WORK as in fanout.sh   R=rounds (3)   T=seconds a cell (2)   TRS="plain tls"   CS="1 64 1000"
-#   WHAT="one many http2 burst"   one endpoint at each of CS; 1,000 TLS endpoints; one endpoint over HTTP/2 (nginx, beside
-#   h2load); one event to 1,000 TLS endpoints
+#   WHAT="one many http2 burst isolation"   one endpoint at each of CS; 1,000 TLS endpoints; one endpoint over HTTP/2 (nginx, beside
+#   h2load); one event to 1,000 TLS endpoints; the p99 of 1,000 of them without and with 1,000 dead ones
 #
 # The service (one shard) and wrk are pinned to core 0, the sink to core 1. The backlog is on disk before a subscription that
 # begins with the oldest event is added, so the service is the limit. Rounds are interleaved; prints medians and ratios.
@@ -91,7 +91,7 @@ line() { # LABEL: the medians of what was noted
 }
 
 echo "$(date -u +%F) $(uname -r) $(nproc) cores, $("$fanfare" --version 2>/dev/null || true), $rounds rounds of $seconds s"
-what=${WHAT:-one many http2 burst} id=0 labels=()
+what=${WHAT:-one many http2 burst isolation} id=0 labels=()
 base() { [ "$1" = tls ] && echo "https://127.0.0.1:$tls/" || echo "http://127.0.0.1:$plain/"; }
 for round in $(seq "$rounds"); do
   if [[ $what == *one* ]]; then for tr in ${TRS:-plain tls}; do for c in ${CS:-1 64 1000}; do
@@ -114,7 +114,7 @@ for round in $(seq "$rounds"); do
     peer "$(base tls)" 1000 >> "$data/$label.wrk"; echo >> "$data/$label.wrk"
   fi
 done
-for label in "${labels[@]}"; do line "$label"; done
+for label in ${labels[@]+"${labels[@]}"}; do line "$label"; done
 
 if [[ $what == *burst* ]]; then
   for n in $(seq 1000); do subscription "one-$n" "https://e$n.hooks.localhost:$tls/" 1 'burst.>' latest; done
@@ -129,4 +129,36 @@ if [[ $what == *burst* ]]; then
   last=$(grep -o '"last_delivery_us":{[^}]*}' "$data/sink.$tls" | grep -o '"p50":[0-9.]*' | cut -d: -f2)
   echo "one event to 1,000 TLS endpoints: last after $last us (median); 1,000 at wrk's $rate/s take $((1000000000 / rate)) us:" \
     "ratio $(awk "BEGIN { printf \"%.2f\", $last * $rate / 1e9 }")"
+fi
+
+if [[ $what == *isolation* ]]; then
+  # Half of the dead ones refuse connections, half accept them and never answer.
+  silent=$((port + 4))
+  python3 -c "import socket, time; s = socket.create_server(('127.0.0.1', $silent), backlog=4096); time.sleep(300)" & pids+=($!)
+  live() { # PORT: the p99 of the deliveries of 60 events at 10 a second to 1,000 endpoints, after some that open connections
+    sink "$1" --tls --cert "$data/cert.pem" --key "$data/key.pem"
+    local sink=${pids[-1]} warm measured
+    for n in $(seq 1000); do subscription "live-$n" "https://e$n.hooks.localhost:$1/" 4 "isolation.$1" latest; done
+    reload; sleep 1
+    warm=$1; measured=$2
+    events() { taskset -c 1 "$work/fanload" publish --protocol http --url "$url/v1/topics/isolation.$warm" --rate 10 --count "$1" \
+      --size 230 --depth 8 --header 'Content-Type: application/json' > /dev/null 2>&1; }
+    # What opens the connections, and the breakers of the dead, bears no time and is not counted.
+    for _ in $(seq 8); do curl -sf "$url/v1/topics/isolation.$warm" -H 'content-type: application/json' -d '{}' > /dev/null; sleep 0.4; done
+    events 60; sleep 2
+    kill -INT "$sink"; wait "$sink" || true
+    grep -o '"latency_us":{[^}]*}' "$data/sink.$1" | grep -o '"p99":[0-9.]*' | cut -d: -f2 > "$data/$measured"
+    grep -o '"requests":[0-9]*' "$data/sink.$1" | cut -d: -f2 >> "$data/$measured"
+  }
+  rm -f "$data"/subscriptions.d/*
+  for round in $(seq "$rounds"); do
+    live $((port + 4 + 2 * round)) "alone.$round"; rm -f "$data"/subscriptions.d/*; reload; sleep 0.5
+    for n in $(seq 1000); do
+      subscription "dead-$n" "https://d$n.hooks.localhost:$([ $((n % 2)) = 0 ] && echo 1 || echo "$silent")/" 4 'isolation.>' latest
+    done
+    live $((port + 5 + 2 * round)) "among.$round"; rm -f "$data"/subscriptions.d/*; reload; sleep 0.5
+  done
+  alone=$(for f in "$data"/alone.*; do head -n 1 "$f"; done | median) among=$(for f in "$data"/among.*; do head -n 1 "$f"; done | median)
+  echo "p99 of 1,000 live endpoints: alone $alone us, among 1,000 dead ones $among us:" \
+    "ratio $(awk "BEGIN { printf \"%.2f\", $among / $alone }"); deliveries $(tail -qn 1 "$data"/alone.* "$data"/among.* | tr '\n' ' ')"
 fi
