@@ -392,6 +392,20 @@ class PrivateAddresses(WebhookTest):
             with self.subTest(host):
                 self.assertProblem(self.put(f"http://{host}:9/x"), 400)
 
+    def test_an_address_in_another_dress_is_refused_whatever_networks_allow(self):
+        """What some libraries take for 127.0.0.1 or 169.254.169.254, and ways to hide a host or add a header."""
+        for url in ("http://2130706433/", "http://0x7f.1/", "http://0x7f000001/", "http://017700000001/", "http://0177.0.0.1/",
+                    "http://127.1/", "http://127.0.1/", "http://127.0.0.1./", "http://0/", "http://0x/", "http://127.0.0.0x1/",
+                    "http://127.0.0.01/", "http://%31%32%37.0.0.1/", "http://127%2e0.0.1/", "http://127\u30020\u30020\u30021/",
+                    "http://127.0.0.1\uff0e/", "http://\u2460\u2461\u2466.0.0.1/", "http://[::ffff:7f00:1]:9/",
+                    "http://[::127.0.0.1]/", "http://[64:ff9b:1::a9fe:a9fe]/", "http://[2001:0:7f00:1::]/",
+                    "http://[fe80::1%25eth0]/", "http://[fd00:ec2::254]/", "http://100.100.100.200/", "http://168.63.129.16/",
+                    "http://user@example.com/", "http://example.com@127.0.0.1/", "http://example.com\\@127.0.0.1/",
+                    "http://example.com#@127.0.0.1/", "http://a b.example/", "http://example.com/\r\nx-a: b", "http://a..example/",
+                    "http://.example/", "http:///x", "http://:80/", "http://example.com:0/", "http://example.com:65536/"):
+            with self.subTest(url):
+                self.assertProblem(self.put(url), 400)
+
     def test_a_name_that_resolves_to_a_private_address_is_refused_when_connecting(self):
         path = f"/{uuid.uuid4().hex}"
         response = self.put(f"http://localhost:{self.receiver.port}{path}")
