@@ -26,22 +26,24 @@ extension WebhookDispatcher {
         } else if let record, record.time < shard.time.wall {
             delivery.timings.waited = Int(shard.time.wall.nanoseconds - record.time.nanoseconds)
         }
-        assign(delivery, subscription.pool, with: record, shard)
-    }
-
-    /// Gives a delivery an idle connection, a place on one, or one to be opened.
-    private func assign(_ delivery: Delivery, _ pool: EndpointPool, with record: EventRecord?, _ shard: Shard) {
-        guard let connection = pool.takeIdle() ?? pool.takePlace() else {
-            return open(EndpointConnection(pool: pool, for: delivery), shard)
-        }
-        connection.delivery = delivery
-        connection.phase = .ready
-        connection.deadline = delivery.deadline
+        guard let connection = assign(delivery, subscription.pool, shard) else { return }
         if let record, connection.takesRequests {
             request(record, on: connection, delivery, shard)
         } else {
             fetch(for: connection, shard)
         }
+    }
+
+    /// Gives a delivery an idle connection or a place on one; nil when one is being opened for it.
+    private func assign(_ delivery: Delivery, _ pool: EndpointPool, _ shard: Shard) -> EndpointConnection? {
+        guard let connection = pool.takeIdle() ?? pool.takePlace() else {
+            open(EndpointConnection(pool: pool, for: delivery), shard)
+            return nil
+        }
+        connection.delivery = delivery
+        connection.phase = .ready
+        connection.deadline = delivery.deadline
+        return connection
     }
 
     /// Makes the request of a connection again, on another: nobody looked at it. Not for ever, nor when none is free: then
@@ -56,7 +58,9 @@ extension WebhookDispatcher {
         }
         delivery.resends += 1
         connection.delivery = nil
-        assign(delivery, connection.pool, with: nil, shard)
+        // Not at once: completions are looked at before the turn's arena is emptied, and what was written there would be
+        // written over before it is sent.
+        if let other = assign(delivery, connection.pool, shard) { ready.append(other) }
         return true
     }
 
