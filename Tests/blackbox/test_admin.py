@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 import unittest
@@ -280,6 +281,24 @@ class Lists(AdminTest):
         for socket in sockets:
             socket.close()
 
+    def test_who_is_behind_is_listed_first_and_measured(self):
+        quiet = self.open(self.service.websocket("/v1/subscribe?topic=nobody"))
+        stalled = self.open(self.service.websocket("/v1/subscribe?topic=much", receive_buffer=4096))
+        self.service.publish(*[event(id=str(n), type="much", data="x" * 500_000) for n in range(20)])
+        rows = eventually(
+            lambda: (r := self.get("/v1/connections").json()["connections"]) and r[0]["lag"] > 5 and r, what="someone behind")
+        self.assertEqual((rows[0]["topics"], [row["lag"] for row in rows if row["topics"] == ["nobody"]]), (["much"], [0]))
+        page = self.get("/metrics").body.decode()
+        value = lambda name: float(re.search(rf"(?m)^{re.escape('fanfare_' + name)} (.+)$", page)[1])
+        self.assertGreater(value("socket_lag_max"), 5)
+        self.assertEqual(value('sockets_by_lag{le="+Inf"}') - value('sockets_by_lag{le="0"}'), 1)
+        stalled.take_events(20)
+        quiet.send_frame(3, b"")
+        self.assertEqual(quiet.wait_for_close(), 1002)
+        eventually(lambda: 'fanfare_sockets_ended_total{reason="protocol"} 1\n' in self.get("/metrics").body.decode())
+        eventually(lambda: "fanfare_socket_lag_max 0\n" in self.get("/metrics").body.decode())
+        stalled.close()
+
     def test_status_tells_all_at_a_glance(self):
         self.put("mine", definition())
         self.service.publish(*events(3, "a.b"))
@@ -300,9 +319,11 @@ class Lists(AdminTest):
         socket = self.open(self.service.websocket("/v1/subscribe?topic=a"))
         lines = eventually(
             lambda: (l := self.get("/metrics").body.decode().splitlines()) and "fanfare_sockets 1" in l and l, what="the socket")
-        for line in ('fanfare_subscriptions{state="active"} 1', 'fanfare_subscriptions{state="disabled"} 1',
-                     'fanfare_subscription_lag{subscription="mine"} 0'):
+        for line in ('fanfare_subscriptions{state="active"} 1', 'fanfare_subscriptions{state="disabled"} 1'):
             self.assertIn(line, lines)
+        # Disabling the other one is an event of its own, which this one passes over when it next looks.
+        (lag,) = [line for line in lines if line.startswith('fanfare_subscription_lag{subscription="mine"} ')]
+        self.assertIn(int(lag.split()[-1]), (0, 1))
         names = [line.split()[2] for line in lines if line.startswith("# TYPE")]
         self.assertEqual(len(names), len(set(names)))
         samples = {line.split("{")[0].split(" ")[0] for line in lines if not line.startswith("#")}

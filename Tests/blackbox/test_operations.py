@@ -515,12 +515,15 @@ class CommandLine(FanfareTest):
 
     def test_status_tells_a_person_and_a_machine(self):
         self.service.publish(event())
+        socket = self.open(self.service.websocket("/v1/subscribe?topic=one.*&topic=two.%3E"))
         result = self.fanfare("status")
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertTrue(result.stdout.strip())
+        self.assertRegex(result.stdout, r"(?m)^TRANSPORT +LAG +CATCHING UP")
+        self.assertRegex(result.stdout, r"(?m)^websocket +0 +no +0 B .*one\.\* two\.>$")
+        socket.close()
         machine = self.fanfare("status", "--json")
         self.assertEqual(machine.returncode, 0, machine.stderr)
-        json.loads(machine.stdout)
+        self.assertIn("sockets", json.loads(machine.stdout))
 
 
 class Logs(FanfareTest):

@@ -21,6 +21,8 @@ package struct CatchUpBatch {
 
     /// The frames so far.
     package private(set) var bytes: [UInt8] = []
+    /// Events whose frames end in `bytes`.
+    package var endedFrames: Int { after.isBetweenFrames ? ends.count : max(0, ends.count - 1) }
     /// Where the member is once all of `bytes` have been sent.
     package private(set) var after = StreamPlace(after: .zero)
 

@@ -50,12 +50,15 @@ extension AdminEndpoint {
     func status(_ admitted: Router.Admitted) -> HTTPHandler.Verdict {
         let reply = address(admitted)
         let principal = admitted.principal
+        let mostBehind = principal.mayManageEverything ? Limits.statusSocketsMax : 0
         shard.gather(
-            { ConnectionCounts(of: $0) },
+            { (ConnectionCounts(of: $0), SocketReport.mostBehind(mostBehind, on: $0)) },
             then: { parts, shard in
-                let counts = parts.reduce(into: ConnectionCounts()) { $0.add($1) }
+                let counts = parts.reduce(into: ConnectionCounts()) { $0.add($1.0) }
+                let sockets = parts.flatMap(\.1).sorted { $0.lag > $1.lag }.prefix(mostBehind)
                 let page = StatusPage(
-                    service: shard.service, connections: counts, principal: principal, now: shard.time.wall)
+                    service: shard.service, connections: counts, sockets: Array(sockets), principal: principal,
+                    now: shard.time.wall)
                 shard.answer(reply, .json(200, page.json.line))
             })
         return .pending

@@ -3,6 +3,7 @@ import FanfareBase
 /// What the service counts, as Prometheus reads it (text format 0.0.4).
 struct MetricsPage {
     let service: ServiceContext
+    let lags: SocketLags
 
     /// The page.
     var text: [UInt8] {
@@ -27,6 +28,7 @@ struct MetricsPage {
         counter("catch_up_reads_total", "Blocks of the log read for those who lag.", \.catchUpReads, &page)
         counter("catch_up_read_bytes_total", "Bytes of the log read for those who lag.", \.catchUpReadBytes, &page)
         counter("catch_up_bytes_total", "Bytes sent to sockets from the log.", \.catchUpBytes, &page)
+        counter("catch_up_events_total", "Events sent to sockets from the log.", \.catchUpEvents, &page)
         counter("sockets_opened_total", "Sockets that have subscribed.", \.socketsOpened, &page)
         counter("sockets_closed_total", "Subscribed sockets that have ended.", \.socketsClosed, &page)
         counter("webhook_attempts_total", "Webhook attempts made.", \.webhookAttempts, &page)
@@ -48,8 +50,28 @@ struct MetricsPage {
         gauge(
             "sockets", "Subscribed sockets now open.", UInt64(service.metrics.reduce(0) { $0 + $1.socketsOpen }), &page)
         gauge("start_time_seconds", "When the service started.", service.startedAt.seconds, &page)
+        sockets(&page)
         subscriptions(&page)
         return Array(page.utf8)
+    }
+
+    /// Sockets: why they ended, and how far those that are open are behind.
+    private func sockets(_ page: inout String) {
+        family("sockets_ended_total", "Sockets that have ended, by reason.", "counter", &page)
+        for end in SocketEnd.allCases {
+            let count = service.metrics.reduce(0) { $0 &+ $1.socketEnds[end.rawValue].current }
+            page += "fanfare_sockets_ended_total{reason=\"\(end.name)\"} \(count)\n"
+        }
+        gauge("socket_lag_max", "Events the socket most behind has yet to get.", lags.most, &page)
+        gauge(
+            "sockets_catching_up", "Sockets that read the log, being behind what memory holds.", lags.catchingUp, &page)
+        family("sockets_by_lag", "Open sockets that are at most so many events behind.", "gauge", &page)
+        var sum: UInt64 = 0
+        for (index, count) in lags.counts.enumerated() {
+            sum += count
+            let bound = index < SocketLags.bounds.count ? "\(SocketLags.bounds[index])" : "+Inf"
+            page += "fanfare_sockets_by_lag{le=\"\(bound)\"} \(sum)\n"
+        }
     }
 
     /// Webhook subscriptions: how many in which state, and how each is doing as long as they are not too many.

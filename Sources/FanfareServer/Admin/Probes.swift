@@ -4,6 +4,8 @@ import FanfareWire
 /// `/healthz`, `/readyz` and `/metrics`.
 struct Probes {
     let shard: Shard
+    let connection: Connection
+    let ticket: UInt64
 
     /// Answers one of them.
     func route(_ path: String, _ request: HTTPRequest) -> HTTPHandler.Verdict {
@@ -11,12 +13,23 @@ struct Probes {
         switch path {
         case "/healthz": return .answer(.text(200, "ok\n"))
         case "/readyz": return .answer(readiness)
-        default:
-            return .answer(
-                Answer(
-                    status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8",
-                    body: MetricsPage(service: shard.service).text))
+        default: return metrics()
         }
+    }
+
+    /// Every shard is asked how far its sockets are behind.
+    private func metrics() -> HTTPHandler.Verdict {
+        let reply = ReplyAddress(
+            shard: shard.number, slot: connection.slot, generation: connection.generation, ticket: ticket)
+        shard.gather(
+            { SocketLags(of: $0) },
+            then: { parts, shard in
+                let page = MetricsPage(service: shard.service, lags: SocketLags(parts))
+                shard.answer(
+                    reply,
+                    Answer(status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: page.text))
+            })
+        return .pending
     }
 
     private var readiness: Answer {

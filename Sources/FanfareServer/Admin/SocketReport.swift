@@ -14,7 +14,7 @@ struct SocketReport: Sendable {
     let topics: [String]
     /// Everything up to here was sent.
     let cursor: SequenceNumber
-    /// Events the log is ahead, matching or not.
+    /// Events the log is ahead, matching or not; 0 when nothing pends for it.
     let lag: UInt64
     /// It reads the log, being too far behind for memory.
     let isCatchingUp: Bool
@@ -28,9 +28,7 @@ struct SocketReport: Sendable {
         var lags: [(lag: UInt64, connection: Connection, subscriber: Subscriber)] = []
         shard.connections.forEach { _, connection in
             guard let subscriber = connection.subscriber else { return }
-            let (lag, isAhead) = shard.fanout.head.rawValue
-                .subtractingReportingOverflow(subscriber.member.place.sequence.rawValue)
-            lags.append((isAhead ? 0 : lag, connection, subscriber))
+            lags.append((shard.lag(of: subscriber), connection, subscriber))
         }
         lags.sort { $0.lag > $1.lag }
         return lags.prefix(limit).map { SocketReport($0.connection, $0.subscriber, lag: $0.lag, shard) }
@@ -64,6 +62,50 @@ struct SocketReport: Sendable {
             .init("age_seconds", .integer(ageSeconds)),
             .init("shard", .integer(shard)),
         ])
+    }
+}
+
+extension Shard {
+    /// Events the log is ahead of a subscriber, matching or not; 0 when nothing pends for it.
+    func lag(of subscriber: Subscriber) -> UInt64 {
+        let head = fanout.head.rawValue
+        let place = subscriber.member.place.sequence.rawValue
+        if place >= head { return 0 }
+        let isLive = !subscriber.isCatchingUp && subscriber.member.place.isBetweenFrames
+        return isLive && fanout.next(subscriber.member) == .nothing ? 0 : head - place
+    }
+}
+
+/// How far the sockets of a shard, or of all, are behind: what `/metrics` shows.
+struct SocketLags: Sendable {
+    /// Upper bounds of the classes; there is one more without.
+    static let bounds: [UInt64] = [0, 10, 100, 1_000, 10_000, 100_000, 1_000_000]
+
+    /// Sockets in each class.
+    private(set) var counts = [UInt64](repeating: 0, count: bounds.count + 1)
+    /// Events the one most behind has yet to get.
+    private(set) var most: UInt64 = 0
+    /// Those that read the log.
+    private(set) var catchingUp: UInt64 = 0
+
+    /// Those of `shard`. Costs a walk over its connections.
+    init(of shard: Shard) {
+        shard.connections.forEach { _, connection in
+            guard let subscriber = connection.subscriber else { return }
+            let lag = shard.lag(of: subscriber)
+            counts[Self.bounds.firstIndex { lag <= $0 } ?? Self.bounds.count] += 1
+            most = max(most, lag)
+            if subscriber.isCatchingUp { catchingUp += 1 }
+        }
+    }
+
+    /// Those of several shards together.
+    init(_ parts: [SocketLags]) {
+        for part in parts {
+            for index in counts.indices { counts[index] += part.counts[index] }
+            most = max(most, part.most)
+            catchingUp += part.catchingUp
+        }
     }
 }
 

@@ -4,6 +4,8 @@ import FanfareBase
 struct StatusPage {
     let service: ServiceContext
     let connections: ConnectionCounts
+    /// The sockets most behind, for those who manage everything.
+    let sockets: [SocketReport]
     let principal: Principal
     let now: WallTime
 
@@ -27,6 +29,7 @@ struct StatusPage {
                         .string(Position(log: log, sequence: service.catalog.firstRetained).description)),
                 ])),
             .init("connections", connections.json),
+            .init("sockets", .array(sockets.map { $0.json(service) })),
             .init("subscriptions_total", .integer(entries.count)),
             .init("subscriptions", .array(entries.prefix(Limits.listEntriesMax).map { .object(summary.summary($0)) })),
         ])

@@ -37,7 +37,9 @@ struct Router {
         guard let service, listener.configuration.serves.contains(service) else {
             return .answer(Self.notFound(pathText, knownElsewhere: service))
         }
-        if service == .probe { return Probes(shard: shard).route(pathText, request) }
+        if service == .probe {
+            return Probes(shard: shard, connection: connection, ticket: ticket).route(pathText, request)
+        }
         let token = BearerToken(
             authorization: request.headers[.authorization]?.string, query: request.query.string,
             subprotocols: request.headers[.secWebSocketProtocol]?.string)

@@ -195,6 +195,8 @@ enum Limits {
     static let adminJobsMax = 256
     /// Entries of one page of a list at most.
     static let listEntriesMax = 1_000
+    /// Sockets the status page shows, those most behind; `GET /v1/connections` lists more.
+    static let statusSocketsMax = 20
     /// Entries of one page of a list when `limit` is not given.
     static let listEntriesDefault = 100
     /// Bytes of a page of subscriptions; a page that reaches it ends early and `next` goes on from there.

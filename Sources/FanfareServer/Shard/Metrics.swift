@@ -39,6 +39,9 @@ final class ShardMetrics: Sendable {
     let catchUpReads = Counter()
     let catchUpReadBytes = Counter()
     let catchUpBytes = Counter()
+    let catchUpEvents = Counter()
+    /// Sockets that have ended, by `SocketEnd`.
+    let socketEnds = SocketEnd.allCases.map { _ in Counter() }
     let socketsOpened = Counter()
     let socketsClosed = Counter()
     let webhookAttempts = Counter()

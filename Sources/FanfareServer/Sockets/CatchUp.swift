@@ -179,6 +179,7 @@ extension Shard {
         guard count > 0 else { return abort(connection) }
         arena.commit(count)
         metrics.catchUpBytes.add(UInt64(count))
+        metrics.catchUpEvents.add(UInt64(frames.endedFrames))
         subscriber.catchUpSendBytes = min(2 * subscriber.catchUpSendBytes, Limits.catchUpSendBytesMax)
         unsafe queueSend(UnsafeRawBufferPointer(start: start, count: count), on: connection, from: .arena)
     }

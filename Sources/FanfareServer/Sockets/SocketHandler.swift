@@ -36,6 +36,8 @@ final class SocketHandler: ConnectionHandler {
     var principal: Principal?
     /// Whether a close frame or a last error has been sent.
     private(set) var isClosing = false
+    /// Why it ends; the client's end unless something else was first.
+    private var end = SocketEnd.client
     /// A token is being verified: what comes meanwhile waits.
     private var isHeld = false
     /// When the next WebSocket ping is due; set when the deadline is first.
@@ -148,6 +150,7 @@ final class SocketHandler: ConnectionHandler {
         case .pong: break
         case .close(let code, _):
             close(code == .noStatus ? .normal : code, "", on: connection, shard: shard)
+            end = .client
         case .failure(let error):
             close(error.closeCode, "\(error.detail)", on: connection, shard: shard)
         }
@@ -231,6 +234,7 @@ final class SocketHandler: ConnectionHandler {
     func close(_ code: WebSocketCloseCode, _ reason: String, on connection: Connection, shard: Shard) {
         guard !isClosing else { return }
         isClosing = true
+        end = SocketEnd(code)
         if transport.isWebSocket {
             var frame: [UInt8] = []
             WebSocketFrame.appendClose(code, reason: reason, to: &frame)
@@ -269,6 +273,7 @@ final class SocketHandler: ConnectionHandler {
         if isClosing { return awaitFrameEnd(on: connection, now, shard) }
         if shard.draining != nil { return shard.sendAway(connection, self) }
         if connection.lastActive.advanced(byMilliseconds: Limits.deadAfterMilliseconds) <= now {
+            end = .dead
             return shard.abort(connection)
         }
         if principal?.isExpired(at: shard.time.wall) ?? false { return tokenExpired(on: connection, shard: shard) }
@@ -340,6 +345,7 @@ final class SocketHandler: ConnectionHandler {
     }
 
     func closed(on connection: Connection, shard: Shard) {
+        shard.metrics.socketEnds[end.rawValue].add(1)
         if let subscriber = connection.subscriber { shard.forget(subscriber) }
         connection.subscriber = nil
     }

@@ -48,6 +48,8 @@ enum StatusText {
             }
             lines.append("connections: \(parts.joined(separator: ", "))")
         }
+        let sockets = (status["sockets"]?.array ?? []).compactMap(\.object)
+        if !sockets.isEmpty { lines += ["", "sockets, most behind first:"] + self.sockets(sockets) + [""] }
         let subscriptions = (status["subscriptions"]?.array ?? []).compactMap(\.object)
         if subscriptions.isEmpty { return lines + ["no webhook subscriptions"] }
         return lines + [""] + table(subscriptions)
@@ -64,6 +66,27 @@ enum StatusText {
         }
         return table.lines
     }
+
+    /// One row for each socket.
+    static func sockets(_ sockets: [JSONObject]) -> [String] {
+        var table = Table(
+            ["TRANSPORT", "LAG", "CATCHING UP", "PENDING", "AGE", "TOKEN", "LISTENER", "TOPICS"],
+            leftAligned: [0, 5, 6, 7])
+        for socket in sockets {
+            let topics = (socket["topics"]?.array ?? []).compactMap(\.string)
+            let shown = topics.prefix(topicsShown).joined(separator: " ")
+            table.add([
+                text(socket, "transport"), String(integer(socket, "lag")),
+                socket["catching_up"]?.boolean ?? false ? "yes" : "no", "\(integer(socket, "pending_bytes")) B",
+                duration(integer(socket, "age_seconds")), socket["token"]?.string ?? "-", text(socket, "listener"),
+                topics.count > topicsShown ? "\(shown) and \(topics.count - topicsShown) more" : shown,
+            ])
+        }
+        return table.lines
+    }
+
+    /// Topics of a socket that fit its row.
+    private static let topicsShown = 3
 
     /// `12 s`, `3 min 5 s`, `2 h 10 min`, `4 d 3 h`.
     static func duration(_ seconds: Int) -> String {
