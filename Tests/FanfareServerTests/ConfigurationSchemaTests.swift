@@ -55,7 +55,8 @@ import Testing
                 "webhooks.disable_after", "webhooks.proxy", "webhooks.proxy.url", "webhooks.proxy.authorization",
                 "webhooks.proxy.resolves_names", "webhooks.secrets", "webhooks.secrets.env", "webhooks.secrets.files",
                 "limits",
-                "limits.event_size", "limits.connections", "limits.memory", "drain", "tokens", "tokens.name",
+                "limits.event_size", "limits.connections", "limits.connections_per_address", "limits.memory", "drain",
+                "tokens", "tokens.name",
                 "tokens.secret", "tokens.allow", "tokens.allow.publish", "tokens.allow.subscribe",
                 "tokens.allow.manage", "jwt", "jwt.keys", "jwt.issuer", "jwt.audience",
             ])

@@ -59,7 +59,7 @@ struct Outcome {
         configuration.topics = [Configuration.TopicRule(match: "written.>", durability: .written)]
         configuration.log.segmentBytes = dice.pick([64 << 10, 128 << 10, 1 << 20])
         configuration.limits.connections = 64
-        configuration.limits.memoryBytes = 64 << 20
+        configuration.limits.memoryBytes = 2 << 30
         configuration.webhooks.plainHTTP = true
         configuration.webhooks.privateAddresses = true
         self.configuration = configuration

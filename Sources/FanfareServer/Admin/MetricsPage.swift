@@ -10,6 +10,8 @@ struct MetricsPage {
         var page = ""
         counter("connections_accepted_total", "Connections accepted.", \.connectionsAccepted, &page)
         counter("connections_refused_total", "Connections refused at the limit.", \.connectionsRefused, &page)
+        counter(
+            "connections_turned_away_total", "Clients beyond a limit on connections.", \.connectionsTurnedAway, &page)
         counter("connections_closed_total", "Connections that have ended.", \.connectionsClosed, &page)
         counter("tls_failures_total", "TLS sessions that failed.", \.tlsFailures, &page)
         counter("receive_buffers_exhausted_total", "Receives that found no buffer.", \.receiveBuffersExhausted, &page)

@@ -129,6 +129,8 @@ package struct Configuration: Sendable, Hashable {
         package var eventBytes = 1 << 20
         /// Client connections at one time, all listeners together.
         package var connections = 100_000
+        /// Client connections of one address at one time; IPv6 addresses count by their /64.
+        package var connectionsPerAddress = 20_000
         /// Bytes that all pools together may take.
         package var memoryBytes = 2 << 30
 

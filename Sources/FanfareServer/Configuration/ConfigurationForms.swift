@@ -146,6 +146,9 @@ enum ConfigurationForms {
                 "connections", \.connections, .integer(ConfigurationRange.connections),
                 "Client connections at one time, all listeners together."),
             Field(
+                "connections_per_address", \.connectionsPerAddress, .integer(ConfigurationRange.connections),
+                "Client connections of one address at one time; IPv6 addresses count by their /64."),
+            Field(
                 "memory", \.memoryBytes, .size(ConfigurationRange.memoryBytes),
                 "Bytes that all pools together may take."),
         ], blank: { Configuration.LimitSettings() })

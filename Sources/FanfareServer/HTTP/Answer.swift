@@ -37,6 +37,11 @@ struct Answer {
             status: status, contentType: ProblemDocument.mediaType, body: problem.json, headers: headers)
     }
 
+    /// Connections have used up their share of `limits.memory`.
+    static let outOfMemory = problem(
+        503, "out-of-memory", "Requests and answers under way have used up their share of memory; try again shortly.",
+        headers: [("retry-after", "1")])
+
     /// The bytes that answer `request`'s connection.
     func bytes(keepAlive: Bool, minorVersion: Int, isHead: Bool = false) -> [UInt8] {
         var output: [UInt8] = []

@@ -29,6 +29,8 @@ final class HTTPHandler: ConnectionHandler {
     private var inputHasEnded = false
     /// Requests are being decoded: an answer that is ready at once must not begin to decode as well.
     private var isDecoding = false
+    /// Bytes of the request under way that the shard has counted.
+    private var bytesCounted = 0
     /// A request asked for the end behind its answer, or could not be read: nothing after it counts.
     private var isLast = false
     /// The deadline counts from the first byte of a head: bytes that trickle in do not move it.
@@ -65,6 +67,7 @@ final class HTTPHandler: ConnectionHandler {
             }
         }
         isDecoding = false
+        accountForRequest(shard)
         if !input.isEmpty, !isLast || held != nil {
             unread = input.array
             shard.pauseReceive(connection)
@@ -163,10 +166,28 @@ final class HTTPHandler: ConnectionHandler {
         if unread.isEmpty { shard.resumeReceive(connection) }
     }
 
+    /// Counts what is kept of a request that is not complete; past the shard's share of memory a large one is refused.
+    private func accountForRequest(_ shard: Shard) {
+        shard.connectionBytes += decoder.retainedBytes - bytesCounted
+        bytesCounted = decoder.retainedBytes
+        guard !decoder.isIdle, bytesCounted > Limits.connectionBytesAssured,
+            shard.connectionBytes > shard.connectionBytesMax, !isLast
+        else { return }
+        shard.metrics.requestsRefused.add(1)
+        isLast = true
+        let ticket = responses.take(ResponseQueue.Framing(keepAlive: false, minorVersion: 1))
+        responses.fill(ticket, .outOfMemory)
+        shard.connectionBytes -= bytesCounted
+        bytesCounted = 0
+        decoder = HTTPRequestDecoder(limits: HTTPLimits())
+    }
+
     private func switchOver(
         to next: any ConnectionHandler, _ rest: ByteView, on connection: Connection, shard: Shard
     ) {
         connection.handler = next
+        shard.connectionBytes -= bytesCounted
+        bytesCounted = 0
         if !rest.isEmpty { unsafe next.received(rest.unsafeBytes, on: connection, shard: shard) }
     }
 
@@ -224,5 +245,8 @@ final class HTTPHandler: ConnectionHandler {
         if responses.isEmpty { shard.finish(connection) }
     }
 
-    func closed(on connection: Connection, shard: Shard) {}
+    func closed(on connection: Connection, shard: Shard) {
+        shard.connectionBytes -= bytesCounted
+        bytesCounted = 0
+    }
 }

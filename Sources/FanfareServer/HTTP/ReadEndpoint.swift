@@ -123,21 +123,35 @@ extension EventPage {
     }
 }
 
-/// The pages under way on a shard.
+/// The pages under way on a shard: so many at a time, the others in the order in which they were asked for.
 final class EventPages {
     private var pages: [UInt32: EventPage] = [:]
+    private var waiting = RingQueue<EventPage>(limit: .max >> 1)
     private var next: UInt32 = 0
+    private var isStarting = false
 
-    /// Begins to read `page`.
+    /// Reads `page` when those before it are read.
     func start(_ page: EventPage, _ shard: Shard) {
-        next &+= 1
-        pages[next] = page
-        proceed(next, shard)
+        _ = waiting.append(page)
+        startWaiting(shard)
+    }
+
+    private func startWaiting(_ shard: Shard) {
+        // One that is read at once makes room for the next: a loop, not a recursion.
+        guard !isStarting else { return }
+        isStarting = true
+        while pages.count < Limits.pagesUnderWayMax, let page = waiting.popFirst() {
+            next &+= 1
+            pages[next] = page
+            proceed(next, shard)
+        }
+        isStarting = false
     }
 
     /// A block a page waited for is there, or could not be read.
     func blockArrived(_ number: UInt32, failed: Bool, _ shard: Shard) {
         guard let page = pages[number] else { return }
+        defer { startWaiting(shard) }
         guard failed else { return proceed(number, shard) }
         pages[number] = nil
         shard.answer(page.reply, .problem(500, "log-unreadable", "The log could not be read there."))
@@ -212,6 +226,7 @@ final class EventPages {
 
     private func finish(_ number: UInt32, _ page: EventPage, _ shard: Shard) {
         pages[number] = nil
+        guard shard.hasRoom(page.json.count) else { return shard.answer(page.reply, .outOfMemory) }
         if page.only != nil { return shard.answer(page.reply, Self.singleAnswer(page, shard)) }
         var json: [UInt8] = Array("{\"events\":[".utf8)
         json.reserveCapacity(page.json.count + 128)

@@ -27,6 +27,12 @@ struct Router {
         _ request: HTTPRequest, ticket: UInt64, verified: AccessControl.Outcome? = nil
     ) -> HTTPHandler.Verdict {
         guard let listener = connection.listener else { return .answer(.empty(500)) }
+        if case .turnedAway(let verdict) = connection.admission, let answer = verdict.answer {
+            let isStream = request.path.equals("/v1/subscribe") && !WebSocketHandshake.isRequested(by: request)
+            return isStream
+                ? SubscribeEndpoint(shard: shard, connection: connection).sendStreamAway(
+                    request, retryMilliseconds: Limits.turnedAwayRetrySeconds * 1_000) : .answer(answer)
+        }
         if listener.configuration.echoesWebSockets {
             return EchoEndpoint(shard: shard, connection: connection).open(request)
         }

@@ -22,7 +22,8 @@ package struct OpenListeners: Sendable {
     /// Where it listens.
     package private(set) var addresses: [Address] = []
     private var sockets: [[Opened]]
-    private let tickets: TLSTicketKeys
+    /// What encrypts TLS tickets: the same on every shard.
+    var tickets: TLSTicketKeys
 
     /// Opens the listeners of `configuration` for so many shards.
     init(_ configuration: Configuration, shards: Int) throws(Service.StartError) {

@@ -43,14 +43,20 @@ package final class Service: Sendable {
         let configuration = loaded.configuration
         try Self.checkKernel()
         let shardCount = configuration.shards > 0 ? configuration.shards : Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-        let opened = try OpenListeners(configuration, shards: shardCount)
+        try Self.checkMemory(configuration.limits, shards: shardCount)
+        var opened = try OpenListeners(configuration, shards: shardCount)
         let now = Clock.turn
         let data = try OpenData(configuration, now.wall, progress: progress)
         recovery = data.report
+        if configuration.listeners.contains(where: { $0.tls != nil }) {
+            let file = TicketFile(directory: configuration.dataDirectory)
+            opened.tickets = file.keys(now: Int(now.wall.seconds), report: report)
+        }
         context = ServiceContext(
             configuration: configuration, identity: data.identity, catalog: data.catalog, shards: shardCount,
             startedAt: now.wall, isDevelopment: isDevelopment, configurationPath: path,
-            inboxes: try Self.inboxes(shardCount), report: report)
+            inboxes: try Self.inboxes(shardCount),
+            peer: { SocketAddress.peer(of: $0).flatMap { IPAddress(bytes: Array($0.octets)) } }, report: report)
         addresses = opened.addresses
         rendezvous = Rendezvous(count: shardCount)
         var threads: [ShardThread] = []
@@ -68,6 +74,17 @@ package final class Service: Sendable {
         guard rendezvous.wait() != nil else {
             throw StartError(rendezvous.failure ?? "a shard could not start", exitCode: EX.unavailable)
         }
+    }
+
+    private static func checkMemory(_ limits: Configuration.LimitSettings, shards: Int) throws(StartError) {
+        let plan = MemoryPlan(limits, shards: shards)
+        guard !plan.holds else { return }
+        let units = QuantityUnits.bytes
+        let pools = plan.pools.map { "\($0.name) \($0.bytes >> 10) KiB" }.joined(separator: ", ")
+        let needed = MemoryPlan.bytesMin(limits, shards: shards)
+        throw StartError(
+            "/limits/memory: found \"\(units.text(limits.memoryBytes))\", allowed with \(shards) shards is at least "
+                + "\"\(units.text(needed))\" (\(pools))", exitCode: EX.configuration)
     }
 
     private static func checkKernel() throws(StartError) {

@@ -36,6 +36,12 @@ package final class ServiceContext: Sendable {
     let tokenWorker = AdminWorker(jobsMax: Limits.tokensWaitingMax)
     /// The configuration file that was named; nil when none was. A reload reads it again.
     let configurationPath: String?
+    /// How many clients there are.
+    let admission: Admission
+    /// How memory is shared out.
+    let memory: MemoryPlan
+    /// Where the other end of an accepted socket is; nil for a Unix socket.
+    let peer: @Sendable (Int32) -> IPAddress?
     /// Turns names of endpoints into addresses.
     let resolver = Resolver()
     /// When the service started.
@@ -53,6 +59,7 @@ package final class ServiceContext: Sendable {
     init(
         configuration: Configuration, identity: LogIdentity, catalog: SegmentCatalog, shards: Int, startedAt: WallTime,
         isDevelopment: Bool, configurationPath: String?, inboxes: [ThreadInbox],
+        peer: @escaping @Sendable (Int32) -> IPAddress? = { _ in nil },
         report: @escaping @Sendable (String) -> Void
     ) {
         self.configuration = configuration
@@ -62,6 +69,11 @@ package final class ServiceContext: Sendable {
         metrics = (0..<shards).map { _ in ShardMetrics() }
         mail = Mail(shards: shards)
         self.inboxes = inboxes
+        self.peer = peer
+        admission = Admission(
+            connectionsMax: configuration.limits.connections,
+            perAddressMax: configuration.limits.connectionsPerAddress)
+        memory = MemoryPlan(configuration.limits, shards: shards)
         self.startedAt = startedAt
         self.isDevelopment = isDevelopment
         self.configurationPath = configurationPath
@@ -70,8 +82,11 @@ package final class ServiceContext: Sendable {
 
     /// How many shards there are.
     var shardCount: Int { metrics.count }
-    /// Connections a shard's table has room for: each may hold all of them, since the kernel spreads them unevenly.
-    var connectionsPerShard: Int { configuration.limits.connections }
+    /// Connections a shard's table has room for: each may hold all clients, since the kernel spreads them unevenly, and
+    /// some that are turned away, and those to endpoints.
+    var connectionsPerShard: Int {
+        configuration.limits.connections + Limits.turnedAwayMax + Limits.endpointConnectionsTotalMax
+    }
     /// The log's identity as positions show it.
     package var logID: LogID { identity.log }
     /// The secret of deduplication keys.

@@ -53,6 +53,14 @@ enum SendSource {
     /// Bytes that go out before any event: answers, control messages, the unsent rest of a send. Already sealed with TLS.
     var output = GrowingBytes(limit: Limits.connectionOutputBytesMax)
 
+    /// What it counts for, and whether it may stay.
+    var admission = ConnectionAdmission.ours
+    /// Its TLS handshake has begun.
+    var handshakeBegan = false
+    /// The first bytes of its TLS handshake while they wait for their turn.
+    var handshakeInput: [UInt8] = []
+    /// Bytes of `output` that its shard has counted.
+    var outputBytesCounted = 0
     /// How far the end has come.
     var phase: Phase = .open
     /// Where the send in flight began and how much it carried; for the rest after a short count.

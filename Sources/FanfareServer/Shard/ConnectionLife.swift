@@ -8,21 +8,6 @@ import FanfareTLS
 extension Shard {
     // MARK: Begin
 
-    /// Takes in a connection that a listener accepted; refuses it by closing when the limit is reached.
-    func accepted(descriptor: Int32, by listener: ListenerState) {
-        metrics.connectionsAccepted.add(1)
-        guard let tls = acceptTLS(listener) else {
-            metrics.tlsFailures.add(1)
-            return operations.append(Operation(.close, descriptor: descriptor, token: Token(.ignored)))
-        }
-        guard let connection = adopt(descriptor: descriptor, listener: listener, tls: tls) else { return }
-        switch listener.configuration.protocol {
-        case .http: connection.handler = HTTPHandler(bodyBytesMax: service.bodyBytesMax)
-        case .stream: connection.handler = streamHandler(listener)
-        }
-        schedule(connection, at: time.monotonic.advanced(byMilliseconds: Limits.headTimeoutMilliseconds))
-    }
-
     /// The largest message of a socket: an event, and room around it for the op.
     var socketMessageBytesMax: Int { service.configuration.limits.eventBytes + Limits.socketMessageOverheadBytes }
 
@@ -42,12 +27,12 @@ extension Shard {
     }
 
     /// A new TLS session for a listener that wants one; the outer nil when it could not be made.
-    private func acceptTLS(_ listener: ListenerState) -> TLSSession?? {
+    func acceptTLS(_ listener: ListenerState) -> TLSSession?? {
         guard let context = listener.tls else { return .some(nil) }
         do throws(TLSError) { return try TLSSession(accepting: context) } catch { return nil }
     }
 
-    private func streamHandler(_ listener: ListenerState) -> SocketHandler {
+    func streamHandler(_ listener: ListenerState) -> SocketHandler {
         var principal: Principal?
         if case .principal(let anonymous) = access.authenticate(.absent, on: listener.configuration) {
             principal = anonymous
@@ -121,12 +106,13 @@ extension Shard {
         if connection.phase == .closing { closeWhenQuiet(connection) } else { armReceive(connection) }
     }
 
-    private func input(_ bytes: UnsafeRawBufferPointer, on connection: Connection) {
+    func input(_ bytes: UnsafeRawBufferPointer, on connection: Connection) {
         guard connection.phase == .open else { return }
         guard let tls = connection.tls else {
             unsafe connection.handler?.received(bytes, on: connection, shard: self)
             return
         }
+        if unsafe !tls.isEstablished && defersHandshake(bytes, on: connection) { return }
         // Handlers answer, which seals: so the plaintext is taken out of the session first.
         var plaintext = plaintextPool
         plaintextPool = []
@@ -153,6 +139,7 @@ extension Shard {
         unsafe tlsOutput.withUnsafeBytes { bytes in
             if unsafe !connection.output.append(bytes) { abort(connection) }
         }
+        accountForOutput(of: connection)
         tlsOutput.removeAll(keepingCapacity: true)
         markDirty(connection)
     }
@@ -184,11 +171,14 @@ extension Shard {
 
     private func append(_ bytes: UnsafeRawBufferPointer, to connection: Connection) {
         let taken: Bool
-        if let tls = connection.tls {
+        if !mayHold(bytes.count, for: connection) {
+            taken = false
+        } else if let tls = connection.tls {
             taken = unsafe seal(bytes, with: tls, into: connection)
         } else {
             taken = unsafe connection.output.append(bytes)
         }
+        accountForOutput(of: connection)
         if taken {
             markDirty(connection)
         } else {
@@ -278,7 +268,9 @@ extension Shard {
         metrics.sends.add(1)
         if sent > 0 { connection.lastActive = time.monotonic }
         switch connection.sendSource {
-        case .output: connection.output.removeFirst(Int(sent))
+        case .output:
+            connection.output.removeFirst(Int(sent))
+            accountForOutput(of: connection)
         case .frames(let after): settle(connection, after: after, sent: Int(sent), wanted: Int(wanted))
         case .arena: if sent < wanted { keepRest(of: connection, from: Int(sent), wanted: Int(wanted)) }
         }
@@ -301,6 +293,25 @@ extension Shard {
         // Safe: arena and frame rings keep the bytes until the turn's sends are all accounted for.
         let rest = unsafe UnsafeRawBufferPointer(start: address + sent, count: wanted - sent)
         if unsafe !connection.output.append(rest) { abort(connection) }
+        accountForOutput(of: connection)
+    }
+
+    /// Whether the connection's output may grow by `count`: always while it is small, else as long as the shard's
+    /// connections hold less than their share of `limits.memory`.
+    private func mayHold(_ count: Int, for connection: Connection) -> Bool {
+        connection.output.count + count <= Limits.connectionBytesAssured
+            || connectionBytes + count <= connectionBytesMax
+    }
+
+    /// Whether the shard's connections may hold so many more bytes together.
+    func hasRoom(_ count: Int) -> Bool {
+        count <= Limits.connectionBytesAssured || connectionBytes + count <= connectionBytesMax
+    }
+
+    /// Counts what the connection's output holds now.
+    private func accountForOutput(of connection: Connection) {
+        connectionBytes += connection.output.count - connection.outputBytesCounted
+        connection.outputBytesCounted = connection.output.count
     }
 
     private func awaitWritable(_ connection: Connection) {
@@ -386,6 +397,9 @@ extension Shard {
         else { return }
         operations.append(Operation(.close, descriptor: connection.descriptor, token: Token(.ignored)))
         _ = connections.remove(connection.key)
+        connectionBytes -= connection.outputBytesCounted
+        connection.outputBytesCounted = 0
+        left(connection)
         metrics.connectionsClosed.add(1)
     }
 
@@ -415,6 +429,9 @@ extension Shard {
         }
         connection.deadline = MonotonicTime(nanoseconds: .max)
         switch connection.phase {
+        case .open where !connection.handshakeInput.isEmpty:
+            // It waits for us, not we for it.
+            schedule(connection, at: time.monotonic.advanced(byMilliseconds: Limits.headTimeoutMilliseconds))
         case .open: connection.handler?.deadlinePassed(on: connection, shard: self)
         case .finishing
         where connection.lastActive.advanced(byMilliseconds: Limits.finishTimeoutMilliseconds) > time.monotonic:

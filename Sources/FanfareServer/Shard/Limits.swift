@@ -28,6 +28,14 @@ enum Limits {
     /// Receive buffers of 16 KiB per shard. When all are in use receiving pauses until some are given back.
     static let receiveBuffersPerShard = 256
 
+    /// Accepted connections a turn takes in: about a millisecond with TLS. The rest follows in the next turns, in order.
+    static let acceptsPerTurn = 32
+    /// TLS handshakes a turn begins: about two milliseconds. Further ones wait in the order in which they came, as long as it
+    /// takes, and delay nobody else.
+    static let handshakesPerTurn = 4
+    /// Bytes of a client's first flight that wait for its turn; real ones have up to 2 KiB. Past it the connection is closed.
+    static let handshakeInputBytesMax = 32 << 10
+
     /// Milliseconds between looks at whether everything has ended, while draining.
     static let drainPollMilliseconds = 20
 
@@ -52,6 +60,16 @@ enum Limits {
     static let answersWaitingBytesMax = 1 << 20
     /// Requests of one connection that may await their answer (pipelining). At the limit its input is not read.
     static let pipelinedRequestsMax = 128
+    /// Connections beyond `limits.connections` or `limits.connections_per_address` that a shard tells so (503, 429) at one
+    /// time. Further ones are closed without a word.
+    static let turnedAwayMax = 256
+    /// Seconds until those turned away are asked to try again.
+    static let turnedAwayRetrySeconds = 5
+    /// Connections to endpoints a shard has room for, besides its clients. At it attempts wait and are tried again.
+    static let endpointConnectionsTotalMax = 65_536
+    /// Bytes of its request, and of what it is sent, that a connection may hold although the shard's connections have used
+    /// up their share of `limits.memory`. Beyond it a publisher gets 503, and one that does not take its answers is closed.
+    static let connectionBytesAssured = 64 << 10
     /// Milliseconds until accepting is tried again after it was refused (no descriptors, no memory).
     static let acceptRetryMilliseconds = 100
     /// Connections in the kernel's accept queue. Past it the kernel lets new ones retry.
@@ -218,4 +236,7 @@ enum Limits {
     static let eventsPerPageDefault = 100
     /// Bytes of events in one page; a page that reaches it ends early and `next` goes on from there.
     static let pageBytesMax = 8 << 20
+    /// Pages of events a shard reads at one time, so that those who do not take them cannot make it hold many. Further ones
+    /// wait in the order in which they were asked for.
+    static let pagesUnderWayMax = 4
 }

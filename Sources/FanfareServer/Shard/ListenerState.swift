@@ -32,6 +32,10 @@ extension Shard {
     func start() {
         for index in listeners.indices { armAccept(index) }
         armSignal()
+        if number == 0, listeners.contains(where: { $0.tls != nil }) {
+            let check = time.monotonic.advanced(byMilliseconds: TicketFile.checkMilliseconds)
+            _ = timers.insert(deadline: check, key: .tickets)
+        }
         logOwner?.endTurn(self)
     }
 

@@ -23,6 +23,7 @@ package final class Counter: Sendable {
 final class ShardMetrics: Sendable {
     let connectionsAccepted = Counter()
     let connectionsRefused = Counter()
+    let connectionsTurnedAway = Counter()
     let connectionsClosed = Counter()
     let tlsFailures = Counter()
     let receiveBuffersExhausted = Counter()

@@ -25,6 +25,8 @@ package final class Shard {
         case accept(listener: Int)
         /// The log's or the journal's own deadline.
         case log
+        /// The keys of TLS tickets are looked at.
+        case tickets
         /// Whoever is still here while draining is cut off: `proceedWithDrain` looks.
         case drain
     }
@@ -65,6 +67,18 @@ package final class Shard {
 
     /// This shard's listeners.
     var listeners: [ListenerState] = []
+    /// Connections the kernel has accepted and the shard has not looked at, in the order in which they came.
+    var arrivals = RingQueue<Arrival>(limit: .max >> 1)
+    /// Clients whose TLS handshake waits for its turn, in the order in which they came; some of them gone.
+    var handshakes = RingQueue<SlotTable<Connection>.Key>(limit: .max >> 1)
+    /// Handshakes that the turn may still begin.
+    var handshakesLeft = 0
+    /// Connections that are only told why they may not stay.
+    var turnedAway = 0
+    /// Bytes of requests and output that connections hold.
+    var connectionBytes = 0
+    /// Bytes of them that they may hold: their share of `limits.memory`.
+    let connectionBytesMax: Int
     /// Topic patterns to interests.
     var patterns: PatternTable
     /// Members, their interests and frames.
@@ -112,7 +126,8 @@ package final class Shard {
             tokens: service.configuration.tokens, verifier: service.configuration.jwt)
         connections = SlotTable(capacity: service.connectionsPerShard)
         timers = TimerWheel(now: time.monotonic)
-        fanout = Fanout(head: service.headAtStart)
+        connectionBytesMax = service.memory.connectionBytesPerShard
+        fanout = Fanout(head: service.headAtStart, limits: service.memory.fanout)
         frames = CatchUpBatch(fanout.deflated)
         reader = LogReader(catalog: service.catalog, directory: service.configuration.dataDirectory)
         patterns = PatternTable(key: service.hashKey)
@@ -125,6 +140,7 @@ package final class Shard {
     package func turn(_ completions: borrowing CompletionBatch, time: TurnTime) -> MonotonicTime? {
         self.time = time
         metrics.turns.add(1)
+        handshakesLeft = Limits.handshakesPerTurn
         // The last enter has taken the operations that named them.
         paths.freeAll()
         addresses.reset()
@@ -135,6 +151,8 @@ package final class Shard {
         for index in 0..<completions.count where completions[index].token.purpose != Purpose.send.rawValue {
             handle(completions[index])
         }
+        takeArrivals()
+        beginHandshakes()
         arena.reset()
         fanout.beginTurn()
         logOwner?.announceCommitted(self)
@@ -151,7 +169,9 @@ package final class Shard {
         webhooks.flushCarriers(self)
         flushOutputs()
         service.mail.flush(from: self)
-        let isDone = fanoutIsDone && catchUpIsDone && !webhooks.hasWork && !service.mail.isHolding(self)
+        let isDone =
+            arrivals.isEmpty && handshakes.isEmpty && fanoutIsDone && catchUpIsDone && !webhooks.hasWork
+            && !service.mail.isHolding(self)
         guard isDone else { return time.monotonic }
         guard draining != nil else { return timers.nextDeadline }
         // While the service ends, shards look for one another's progress instead of telling it.
@@ -188,7 +208,7 @@ package final class Shard {
     private func acceptCompleted(_ completion: Completion) {
         let index = Int(completion.token.slot)
         let listener = listeners[index]
-        if completion.result >= 0 { accepted(descriptor: completion.result, by: listener) }
+        if completion.result >= 0 { _ = arrivals.append(Arrival(descriptor: completion.result, listener: index)) }
         if !completion.more { listener.accepting = false }
         // Out of descriptors or memory: the kernel would refuse the next accept at once as well.
         if completion.result < 0 {
@@ -210,6 +230,7 @@ package final class Shard {
             case .endpoint(let slot, let generation): webhooks.openingTimedOut(slot, generation, self)
             case .accept(let index): armAccept(index)
             case .log: logOwner?.timerFired(self)
+            case .tickets: rotateTicketKeys()
             case .drain: break
             }
         }

@@ -119,8 +119,13 @@ struct SubscribeEndpoint {
                     503, "draining", "The service is about to restart.",
                     headers: [("retry-after", String((shard.retryAfterDrain() + 999) / 1_000))]))
         }
-        shard.send(streamHead(admitted.request, retryMilliseconds: shard.retryAfterDrain()), on: connection)
-        let handler = SocketHandler(serverSentEventsFor: admitted.principal, isNamed: false)
+        return sendStreamAway(admitted.request, retryMilliseconds: shard.retryAfterDrain())
+    }
+
+    /// Answers a stream of Server-Sent Events that may not stay: 200, when to come back, and the end.
+    func sendStreamAway(_ request: HTTPRequest, retryMilliseconds: Int) -> HTTPHandler.Verdict {
+        shard.send(streamHead(request, retryMilliseconds: retryMilliseconds), on: connection)
+        let handler = SocketHandler(serverSentEventsFor: .anonymous, isNamed: false)
         connection.handler = handler
         handler.close(.goingAway, "", on: connection, shard: shard)
         return .switched(handler)

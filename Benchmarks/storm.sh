@@ -1,0 +1,91 @@
+#!/bin/bash
+# A reconnect storm, and one stalled subscriber in ten, as healthy clients see them: the p99 of 100 live WebSocket subscribers
+#
+#   quiet     while nothing else happens
+#   storm     while N TLS clients connect at once, each with a position 20 events back
+#   and of 1,000 subscribers, plain and TLS, without and with 100 of them that stop reading.
+#
+#   FANLOAD=the load tool (default ../shared/measure/fanload/fanload beside the repository)   FANFARE=binary   N=9000
+#   ONLY=storm or stalled (default both)
+#
+# Server on core 0, load tool on core 1. One line of JSON a measurement on standard output. Nothing else may run meanwhile.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+fanload=${FANLOAD:-$root/../shared/measure/fanload/fanload}
+fanfare=${FANFARE:-$root/.build/release/fanfare}
+N=${N:-9000}
+ONLY=${ONLY:-both}
+ulimit -n 20000
+work=$(mktemp -d)
+pids=()
+cleanup() { for p in "${pids[@]}"; do kill -9 "$p" 2>/dev/null || true; done; rm -rf "$work"; }
+trap cleanup EXIT
+cd "$work"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out cert.pem -days 2 \
+  -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null
+port=$((21000 + $$ % 9000))
+cat >fanfare.json <<JSON
+{"shards": 1, "log": {"segment_size": "4MiB"}, "topics": [{"match": ">", "durability": "written"}], "listeners": [
+  {"name": "plain", "address": "127.0.0.1:$port", "serves": ["publish", "subscribe", "manage", "probe"]},
+  {"name": "tls", "address": "127.0.0.1:$((port + 1))", "serves": ["subscribe"], "tls": {"certificate": "cert.pem", "private_key": "key.pem"}}]}
+JSON
+taskset -c 0 "$fanfare" serve --config fanfare.json >serve.log 2>&1 &
+pids+=($!)
+for _ in $(seq 100); do curl -fsS "http://127.0.0.1:$port/readyz" >/dev/null 2>&1 && break; sleep 0.1; done
+publish() { # rate count topic
+  taskset -c 1 "$fanload" publish --protocol http --url "http://127.0.0.1:$port/v1/topics/$3" --header 'content-type: application/json' \
+    --rate "$1" --count "$2" --size 200 --conns 1 >/dev/null
+}
+live() { # label scheme port conns messages topic: in the background; its result on standard output
+  rm -f ready
+  taskset -c 1 "$fanload" ws --url "$2://127.0.0.1:$3/v1/subscribe?topic=$6" --conns "$4" --in-flight 50 --expect-msgs "$5" --idle 20 \
+    --ready-file ready --label "$1" &
+  subscribers=$!
+  pids+=($subscribers)
+  for _ in $(seq 300); do [ -e ready ] && break; sleep 0.1; done
+}
+if [ "$ONLY" != stalled ]; then
+  publish 1000 100 storm.a
+  position=$(curl -fsS "http://127.0.0.1:$port/v1/events?topic=storm.a&from=last:21&limit=1" | sed -E 's/.*"next":"([^"]*)".*/\1/')
+  for phase in quiet storm; do
+    live "live-$phase" ws "$port" 100 1000 live.a
+    if [ $phase = storm ]; then
+      before=$(date +%s.%N)
+      taskset -c 1 "$fanload" ws --tls --url "wss://127.0.0.1:$((port + 1))/v1/subscribe?topic=storm.a&from=$position" --conns "$N" \
+        --in-flight "$N" --expect-msgs 20 --idle 30 --label "storm-$N" &
+      storm=$!
+      pids+=($storm)
+    fi
+    publish 100 1000 live.a
+    wait $subscribers || true
+    if [ $phase = storm ]; then
+      wait $storm || true
+      echo "{\"storm_s\": $(echo "$(date +%s.%N) - $before" | bc)}"
+    fi
+  done
+  curl -fsS "http://127.0.0.1:$port/metrics" | grep -E '^fanfare_(tls_failures|connections_(accepted|refused|turned_away)|catch_up_reads|output_overflows)_total'
+fi
+if [ "$ONLY" != storm ]; then
+  for scheme in ws wss; do
+    listener=$port
+    [ $scheme = wss ] && listener=$((port + 1))
+    for round in 1 2 3; do
+      for stalled in 0 100; do
+        topic=slow.$scheme-$round-$stalled
+        if [ $stalled -gt 0 ]; then
+          rm -f ready
+          taskset -c 1 "$fanload" ws --url "$scheme://127.0.0.1:$listener/v1/subscribe?topic=$topic" --conns $stalled --in-flight 50 \
+            --ready-file ready --duration 60 >/dev/null &
+          sleeper=$!
+          pids+=($sleeper)
+          for _ in $(seq 300); do [ -e ready ] && break; sleep 0.1; done
+          kill -STOP $sleeper
+        fi
+        live "$scheme-1000-stalled-$stalled" $scheme "$listener" $((1000 - stalled)) 500 "$topic"
+        publish 100 500 "$topic"
+        wait $subscribers || true
+        [ $stalled -gt 0 ] && kill -9 $sleeper
+      done
+    done
+  done
+fi
