@@ -168,8 +168,6 @@ struct WrongConfiguration: Sendable, CustomTestStringConvertible {
                 "subscriptions.d/b.json:2:8: /id: found the id \"x\" again (the first is at subscriptions.d/a.json:1:8), allowed "
                     + "is one of each",
                 "subscriptions.d/c.json:1:2: not JSON: found the end of the text, allowed is a member's name or '}'",
-                "subscriptions.d/d.json:1:41: /webhook/signing_secrets: found no \"signing_secrets\", allowed is at least one in a "
-                    + "file, such as {\"env\": \"NAME\"}",
                 "subscriptions.d/e.json: the subscription file may not be read by this user",
             ])
     }

@@ -53,16 +53,18 @@ import Testing
                 "log.retention.size", "log.deduplication_window", "webhooks", "webhooks.networks",
                 "webhooks.plain_http",
                 "webhooks.disable_after", "webhooks.proxy", "webhooks.proxy.url", "webhooks.proxy.authorization",
-                "webhooks.proxy.resolves_names", "webhooks.secrets", "webhooks.secrets.env", "webhooks.secrets.files",
+                "webhooks.proxy.resolves_names",
+                "webhooks.secret_overlap", "webhooks.secrets", "webhooks.secrets.env", "webhooks.secrets.files",
                 "limits",
                 "limits.event_size", "limits.connections", "limits.connections_per_address", "limits.memory", "drain",
-                "tokens", "tokens.name",
+                "tenants", "tenants.name", "tenants.subscriptions", "tokens", "tokens.name",
                 "tokens.secret", "tokens.allow", "tokens.allow.publish", "tokens.allow.subscribe",
                 "tokens.allow.manage", "jwt", "jwt.keys", "jwt.issuer", "jwt.audience",
             ])
         #expect(
             keys(try schema(.subscription)) == [
                 "$schema", "id", "tenant", "topics", "start", "webhook", "webhook.url", "webhook.signing_secrets",
+                "webhook.retiring_secrets", "webhook.retiring_secrets.secret", "webhook.retiring_secrets.until",
                 "webhook.content_mode", "webhook.compression", "webhook.order", "webhook.concurrency",
                 "webhook.timeout", "webhook.retry",
                 "webhook.retry.delays", "webhook.retry.jitter", "webhook.rate_limit", "webhook.rate_limit.per_second",

@@ -1,3 +1,4 @@
+import FanfareBase
 import FanfareServer
 import Glibc
 import Synchronization
@@ -169,6 +170,53 @@ private enum Make {
     @Test func aFullRegistryRefusesNewOnesOnly() {
         #expect(refusal(put(made), nil, isFull: true) == .full)
         #expect(refusal(put(made), Make.running(made), isFull: true) == nil)
+    }
+
+    @Test func aTenantHasNoMoreThanItsQuota() throws {
+        func refusal(_ known: KnownSubscription?, others: Int) -> ChangeRequest.Refusal? {
+            do throws(ChangeRequest.Refusal) {
+                try ChangeRequest(put(made), id: "x", by: Make.principal()).check(
+                    known, isFull: false, quota: (allowed: 2, others: others))
+                return nil
+            } catch {
+                return error
+            }
+        }
+        #expect(refusal(nil, others: 1) == nil)
+        #expect(refusal(nil, others: 2) == .quota(tenant: "acme", 2))
+        // Replacing one adds none, unless it comes from another tenant.
+        #expect(refusal(Make.running(made), others: 2) == nil)
+        let manager = Make.principal(manage: ["acme", "other"])
+        let other = Make.running(try Make.definition("x", tenant: "other"))
+        #expect(throws: ChangeRequest.Refusal.quota(tenant: "acme", 2)) {
+            try ChangeRequest(put(made), id: "x", by: manager).check(
+                other, isFull: false, quota: (allowed: 2, others: 2))
+        }
+    }
+
+    @Test func onlySecretsTheServiceKeepsCanBeRotated() {
+        let rotate = ChangeRequest.Kind.rotate(secret: "whsec_x", overlapMilliseconds: 0)
+        #expect(refusal(rotate, nil) == .notFound)
+        #expect(refusal(rotate, Make.running(made)) == nil)
+        #expect(refusal(rotate, Make.running(file)) == .ofFile("x.json"))
+        var kept = file
+        kept.keepsSecrets = true
+        #expect(refusal(rotate, Make.running(kept)) == nil)
+    }
+
+    @Test func aRotatedSecretSignsBesidesItsSuccessorForTheOverlap() {
+        let (now, later) = (WallTime(nanoseconds: 10), WallTime(nanoseconds: 20))
+        var webhook = made.webhook
+        webhook.signingSecrets = [Secret("whsec_a")]
+        webhook = webhook.rotated(to: Secret("whsec_b"), now: now, until: later)
+        #expect(webhook.signingSecrets.map(\.text) == ["whsec_b"])
+        #expect(webhook.retiringSecrets == [.init(secret: Secret("whsec_a"), until: later)])
+        let again = webhook.rotated(to: Secret("whsec_c"), now: later, until: WallTime(nanoseconds: 30))
+        #expect(again.retiringSecrets.map(\.secret.text) == ["whsec_b"])
+        #expect(
+            webhook.rotated(to: Secret("whsec_c"), now: now, until: now).retiringSecrets.map(\.secret.text) == [
+                "whsec_a"
+            ])
     }
 
     @Test func aSecretIsMadeOnlyWhereThereIsNone() {

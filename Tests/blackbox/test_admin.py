@@ -376,5 +376,91 @@ class Tenants(AdminTest):
                 self.assertEqual(self.as_("root", method, target).status, 200)
 
 
+class Secrets(AdminTest):
+    """Signing secrets: made, shown once, rotated with overlap, kept for files that list none."""
+
+    def deliver(self, receiver, path, topic="k"):
+        count = len(receiver.at(path))
+        self.service.publish(event(type=topic))
+        return receiver.wait(count + 1, path)[count]
+
+    def made(self, receiver, path, topic="k"):
+        answer = self.put(path[1:], {"topics": [topic], "webhook": {"url": receiver.url(path)}})
+        return answer.json()["signing_secret"]
+
+    def test_a_made_secret_is_shown_once_and_rotated_with_overlap(self):
+        receiver = self.open(Receiver())
+        old = self.made(receiver, "/rotate")
+        self.assertTrue(self.deliver(receiver, "/rotate").signed_by(old))
+        answer = self.post("/v1/subscriptions/rotate/rotate-secret", {"overlap": "2s"})
+        new = answer.json()["signing_secret"]
+        self.assertNotEqual(old, new)
+        self.assertNotIn("signing_secret", self.service.subscription("rotate"))
+        for text in (json.dumps(self.service.subscription("rotate")), self.get("/v1/subscriptions").body.decode()):
+            self.assertNotIn(new, text)
+            self.assertNotIn(old, text)
+        delivery = self.deliver(receiver, "/rotate")
+        self.assertTrue(delivery.signed_by(old) and delivery.signed_by(new))
+        time.sleep(2.1)
+        delivery = self.deliver(receiver, "/rotate")
+        self.assertEqual((delivery.signed_by(old), delivery.signed_by(new)), (False, True))
+        self.service.kill()
+        self.service.start()
+        self.assertTrue(self.deliver(receiver, "/rotate").signed_by(new))
+
+    def test_a_rotation_without_a_body_overlaps_by_the_configuration(self):
+        receiver = self.open(Receiver())
+        old = self.made(receiver, "/plain")
+        shown = self.post("/v1/subscriptions/plain/rotate-secret").json()
+        (retiring,) = shown["definition"]["webhook"]["retiring_secrets"]
+        self.assertEqual(retiring["secret"], {"hidden": True})
+        self.assertTrue(self.deliver(receiver, "/plain").signed_by(old))
+        self.assertProblem(self.post("/v1/subscriptions/plain/rotate-secret", {"overlap": "1"}), 400)
+
+    def test_a_file_without_secrets_takes_over_those_of_the_api_and_keeps_them(self):
+        receiver = self.open(Receiver())
+        secret = self.made(receiver, "/taken")
+        result = self.service.command("subscriptions", "export", "taken", "--output", "subscriptions.d", "--url", self.service.url)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        checked = self.service.command("check", "--config", self.service.config_path)
+        self.assertEqual(checked.returncode, 0, checked.stderr)
+        self.assertEqual(self.post("/v1/reload").json()["subscriptions"]["replaced"], ["taken"])
+        self.assertEqual(self.service.subscription("taken")["origin"], "file")
+        self.assertTrue(self.deliver(receiver, "/taken").signed_by(secret))
+        self.assertEqual(self.post("/v1/reload").json()["subscriptions"]["replaced"], [])
+        new = self.post("/v1/subscriptions/taken/rotate-secret", {"overlap": "0ms"}).json()["signing_secret"]
+        for again in range(2):
+            delivery = self.deliver(receiver, "/taken")
+            self.assertEqual((delivery.signed_by(secret), delivery.signed_by(new)), (False, True))
+            self.service.stop()
+            self.service.start()
+
+    def test_a_secret_written_in_a_file_is_the_files(self):
+        receiver = self.open(Receiver())
+        self.write("owned", {"id": "owned"} | definition(receiver.url("/owned")))
+        self.post("/v1/reload")
+        self.assertProblem(self.post("/v1/subscriptions/owned/rotate-secret"), 409)
+
+
+class Quotas(AdminTest):
+    @classmethod
+    def configuration(cls, service):
+        return {"tenants": [{"name": "acme", "subscriptions": 2}, {"name": "*", "subscriptions": 1}]}
+
+    def test_a_tenant_has_no_more_than_its_quota(self):
+        for n in range(2):
+            self.assertEqual(self.put(f"a{n}", definition() | {"tenant": "acme"}).status, 201)
+        problem = self.assertProblem(self.put("a2", definition() | {"tenant": "acme"}), 403)
+        self.assertIn("acme", problem["detail"])
+        self.assertEqual(self.put("a1", definition() | {"tenant": "acme"}).status, 200)
+        self.assertEqual(self.put("b0", definition() | {"tenant": "beta"}).status, 201)
+        self.assertProblem(self.put("b1", definition() | {"tenant": "beta"}), 403)
+        self.service.request("DELETE", "/v1/subscriptions/a0")
+        self.assertEqual(self.put("a2", definition() | {"tenant": "acme"}).status, 201)
+        self.service.write_config(self.service.config | {"tenants": []})
+        self.assertEqual(self.post("/v1/reload").json()["needs_restart"], [])
+        self.assertEqual(self.put("b1", definition() | {"tenant": "beta"}).status, 201)
+
+
 if __name__ == "__main__":
     unittest.main()

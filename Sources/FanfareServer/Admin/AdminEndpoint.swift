@@ -36,6 +36,7 @@ struct AdminEndpoint {
         case "enable": posting(admitted) { change(admitted, id, .enable) }
         case "disable": posting(admitted) { change(admitted, id, .disable) }
         case "redeliver": posting(admitted) { redeliver(admitted, id) }
+        case "rotate-secret": posting(admitted) { rotateSecret(admitted, id) }
         case "test": posting(admitted) { test(admitted, id) }
         default: .answer(Router.notFound(admitted.request.path.string, knownElsewhere: nil))
         }

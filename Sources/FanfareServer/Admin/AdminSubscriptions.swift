@@ -124,7 +124,7 @@ struct SubscriptionProposal: Sendable {
     }
 
     /// A Standard Webhooks secret of 32 random bytes.
-    private static func makeSecret() -> String {
+    static func makeSecret() -> String {
         let bytes = (0..<32).map { _ in UInt8.random(in: .min ... .max) }
         return "whsec_" + String(decoding: Base64.encode(bytes), as: UTF8.self)
     }

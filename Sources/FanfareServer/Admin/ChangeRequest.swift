@@ -12,6 +12,8 @@ package struct ChangeRequest: Sendable {
         case enable
         /// Make no attempts.
         case disable
+        /// Sign with this secret; those there were sign for so many milliseconds more.
+        case rotate(secret: String, overlapMilliseconds: Int)
     }
 
     /// Why a change is refused.
@@ -26,6 +28,8 @@ package struct ChangeRequest: Sendable {
         case paused(String)
         /// There are too many.
         case full
+        /// The tenant has as many as it may have.
+        case quota(tenant: String, Int)
     }
 
     /// What is asked.
@@ -42,8 +46,11 @@ package struct ChangeRequest: Sendable {
         self.principal = principal
     }
 
-    /// Whether it may be done, given what is known. `isFull`: nobody can be added.
-    package func check(_ known: KnownSubscription?, isFull: Bool) throws(Refusal) {
+    /// Whether it may be done, given what is known. `isFull`: nobody can be added; `quota`: how many its tenant may have, and
+    /// has besides this one.
+    package func check(
+        _ known: KnownSubscription?, isFull: Bool, quota: (allowed: Int, others: Int)? = nil
+    ) throws(Refusal) {
         if let known, !known.isManaged(by: principal) {
             throw .forbidden("The token may not manage the subscription \(id).")
         }
@@ -56,6 +63,9 @@ package struct ChangeRequest: Sendable {
                 throw .forbidden("The token may not subscribe to \(topic).")
             }
             if known == nil, isFull { throw .full }
+            if let quota, quota.others >= quota.allowed, known?.definition?.tenant != definition.tenant {
+                throw .quota(tenant: definition.tenant, quota.allowed)
+            }
             try refuseFile(known)
         case .remove:
             guard known != nil else { throw .notFound }
@@ -64,6 +74,10 @@ package struct ChangeRequest: Sendable {
             guard let known else { throw .notFound }
             if let reason = known.paused { throw .paused(reason) }
         case .disable: guard known != nil else { throw .notFound }
+        case .rotate:
+            guard let known else { throw .notFound }
+            if known.definition?.keepsSecrets != true { try refuseFile(known) }
+            if known.definition == nil { throw .paused(known.paused ?? "its definition is not known") }
         }
     }
 
@@ -79,6 +93,9 @@ package struct ChangeRequest: Sendable {
         var signed = definition
         if let secrets = known?.definition?.webhook.signingSecrets, !secrets.isEmpty {
             signed.webhook.signingSecrets = secrets
+            if signed.webhook.retiringSecrets.isEmpty {
+                signed.webhook.retiringSecrets = known?.definition?.webhook.retiringSecrets ?? []
+            }
             return (signed, nil)
         }
         signed.webhook.signingSecrets = [Secret(secret)]

@@ -51,6 +51,7 @@ struct Reload: Sendable {
                 shard.tokens.removeAll()
             }
         }
+        shard.registry?.quotas = loaded.configuration.quotas
         guard let plan = shard.registry?.apply(files: loaded.subscriptions, shard) else { return }
         let changes = Changes(
             created: plan.created.map(\.id), replaced: plan.replaced.map(\.id), paused: plan.vanished,

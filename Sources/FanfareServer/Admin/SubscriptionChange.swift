@@ -22,12 +22,14 @@ struct SubscriptionChange: Sendable {
         do throws(ChangeRequest.Refusal) {
             let known = shard.service.subscriptions[id]
             try request.check(
-                known?.known, isFull: shard.service.subscriptions.count >= Limits.subscriptionsMax)
+                known?.known, isFull: shard.service.subscriptions.count >= Limits.subscriptionsMax,
+                quota: quota(registry, shard))
             switch request.kind {
             case .put(let definition, let secret): put(definition, secret, known, registry, shard)
             case .remove: finish(known, registry, shard) { registry.remove($0, shard) }
             case .enable: finish(known, registry, shard) { registry.enable($0, shard) }
             case .disable: finish(known, registry, shard) { registry.disable($0, shard) }
+            case .rotate(let secret, let overlap): rotate(known, secret, overlap, registry, shard)
             }
         } catch {
             shard.deliver(answer(to: error), to: reply)
@@ -62,6 +64,30 @@ struct SubscriptionChange: Sendable {
         registry.answer(reply, .json(known == nil ? 201 : 200, json.line), whenSynced: done.through)
     }
 
+    /// How many subscriptions the tenant of a definition may have, and has besides this one; nil without a bound.
+    private func quota(_ registry: SubscriptionRegistry, _ shard: Shard) -> (allowed: Int, others: Int)? {
+        guard case .put(let definition, _) = request.kind,
+            let quota = registry.quotas[definition.tenant] ?? registry.quotas["*"]
+        else { return nil }
+        let others = shard.service.subscriptions.all.count {
+            $0.id != id && $0.definition?.tenant == definition.tenant
+        }
+        return (quota, others)
+    }
+
+    private func rotate(
+        _ known: SubscriptionEntry?, _ secret: String, _ overlapMilliseconds: Int, _ registry: SubscriptionRegistry,
+        _ shard: Shard
+    ) {
+        guard let known, var definition = known.definition else { return }
+        let now = shard.time.wall
+        let until = WallTime(nanoseconds: now.nanoseconds + UInt64(overlapMilliseconds) * 1_000_000)
+        definition.webhook = definition.webhook.rotated(to: Secret(secret), now: now, until: until)
+        let done = registry.replace(known, with: definition, shard)
+        let json = SubscriptionJSON(service: shard.service).shown(done.entry, signingSecret: secret)
+        registry.answer(reply, .json(200, json.line), whenSynced: done.through)
+    }
+
     private func finish(
         _ known: SubscriptionEntry?, _ registry: SubscriptionRegistry, _ shard: Shard,
         _ change: (SubscriptionEntry) -> UInt64
@@ -82,6 +108,9 @@ struct SubscriptionChange: Sendable {
             .problem(409, "defined-in-file", "The file \(path) defines \(id): change or remove that, then reload.")
         case .forbidden(let detail): Router.forbidden(detail)
         case .paused(let reason): .problem(409, "paused", "\(id) is paused: \(reason).")
+        case .quota(let tenant, let count):
+            .problem(
+                403, "quota-exceeded", "The tenant \(tenant) may have \(count) subscriptions, and has as many.")
         case .full:
             .problem(
                 503, "too-many-subscriptions",

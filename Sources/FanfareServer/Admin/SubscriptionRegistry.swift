@@ -12,6 +12,8 @@ final class SubscriptionRegistry {
     let journal: Journal
     /// Holds the data directory's lock.
     private let storage: any LogStorage
+    /// How many subscriptions tenants may have; a reload replaces it.
+    var quotas: [String: Int] = [:]
     private let announcer: Announcer
     private var numberMax: UInt32 = 0
     /// Answers that wait until the journal is synced through a count; in the order of the counts.
@@ -69,6 +71,7 @@ final class SubscriptionRegistry {
     /// read files that definitions name.
     func start(files: [SubscriptionDefinition], _ shard: Shard) {
         numberMax = journal.state.unusedNumber.rawValue - 1
+        quotas = shard.service.configuration.quotas
         let policy = shard.service.configuration.apiPolicy()
         for (number, known) in journal.state.subscriptions {
             shard.service.subscriptions.set(Self.entry(number, known.definition, policy, shard.service))
@@ -117,6 +120,7 @@ final class SubscriptionRegistry {
     @discardableResult
     func apply(files: [SubscriptionDefinition], _ shard: Shard) -> FilePlan {
         let service = shard.service
+        let files = files.map { complete($0, service) }
         let plan = FilePlan(files: files, known: service.subscriptions.all.map(\.known))
         for id in plan.takenOver {
             service.report("subscription \(id): its file takes over what was made through the API")
@@ -134,6 +138,27 @@ final class SubscriptionRegistry {
             onOwner(of: entry.number, shard) { [number = entry.number] in $0.webhooks.pause(number, $0) }
         }
         return plan
+    }
+
+    /// A file that lists no secrets signs with those the service has for it, or with one made now.
+    private func complete(_ file: SubscriptionDefinition, _ service: ServiceContext) -> SubscriptionDefinition {
+        guard file.webhook.signingSecrets.isEmpty else { return file }
+        var file = file
+        file.keepsSecrets = true
+        let known = service.subscriptions[file.id]
+        if let webhook = known?.definition?.webhook, !webhook.signingSecrets.isEmpty {
+            file.webhook = KeptSecrets(webhook).applied(to: file.webhook)
+        } else if let known, let kept = keptSecrets(known.number) {
+            file.webhook = kept.applied(to: file.webhook)
+        } else {
+            file.webhook.signingSecrets = [Secret(SubscriptionProposal.makeSecret())]
+        }
+        return file
+    }
+
+    private func keptSecrets(_ number: SubscriptionNumber) -> KeptSecrets? {
+        guard let known = journal.state.subscriptions[number]?.definition, known.origin == .file else { return nil }
+        return KeptSecrets(document: known.document)
     }
 
     private func fileStart(of file: SubscriptionDefinition, _ shard: Shard) -> SequenceNumber {
@@ -172,7 +197,9 @@ final class SubscriptionRegistry {
         replaced.known = KnownSubscription(definition)
         replaced.known.isInstalled = entry.known.isInstalled
         // A file's definition read for the first time since the start replaces nothing: the journal keeps none.
-        let isFirstReading = entry.definition == nil && entry.known.origin != .api && replaced.known.isOfPresentFile
+        let isKept = !definition.keepsSecrets || keptSecrets(entry.number) != nil
+        let isFirstReading =
+            entry.definition == nil && entry.known.origin != .api && replaced.known.isOfPresentFile && isKept
         if !isFirstReading { replaced.revision += 1 }
         let through = isFirstReading ? journal.recorded : define(replaced)
         let installed = install(replaced, shard)
@@ -220,12 +247,14 @@ final class SubscriptionRegistry {
     @discardableResult
     private func define(_ entry: SubscriptionEntry) -> UInt64 {
         let isFile = entry.known.origin != .api
+        let definition = entry.definition
+        let kept = definition?.keepsSecrets == true ? definition.map { KeptSecrets($0.webhook).document } : nil
         return journal.record(
             .define(
                 entry.number,
                 JournalDefinition(
                     id: entry.id, origin: isFile ? .file : .api, revision: entry.revision,
-                    document: isFile ? [] : entry.definition?.stored ?? [])), urgent: true)
+                    document: isFile ? kept ?? [] : definition?.stored ?? [])), urgent: true)
     }
 
     // MARK: Delivery
@@ -296,4 +325,9 @@ extension SubscriptionDefinition.Start {
         case .time(let time): .time(time)
         }
     }
+}
+
+extension Configuration {
+    /// How many subscriptions each tenant with a quota may have.
+    var quotas: [String: Int] { Dictionary(tenants.map { ($0.name, $0.subscriptions) }) { first, _ in first } }
 }

@@ -27,6 +27,9 @@ package struct Configuration: Sendable, Hashable {
     /// Whose JSON Web Tokens are taken besides; nil: nobody's.
     package var jwt: TokenVerifier?
 
+    /// How much tenants may have; those not named, and without `*`, have no bound of their own.
+    package var tenants: [TenantQuota] = []
+
     /// The folder of the file it was read from; empty for the working folder. Definitions from the API resolve their paths
     /// against it.
     package var folder = ""
@@ -80,6 +83,20 @@ package struct Configuration: Sendable, Hashable {
         package init() {}
     }
 
+    /// How much a tenant may have.
+    package struct TenantQuota: Sendable, Hashable {
+        /// Whose it is; `*` for each tenant that is not named.
+        package var name: String
+        /// Subscriptions there may be.
+        package var subscriptions: Int
+
+        /// So many subscriptions for `name`.
+        package init(name: String, subscriptions: Int) {
+            self.name = name
+            self.subscriptions = subscriptions
+        }
+    }
+
     /// What holds for every webhook subscription.
     package struct WebhookSettings: Sendable, Hashable {
         /// Networks that webhooks may reach although they would be refused as private.
@@ -88,6 +105,8 @@ package struct Configuration: Sendable, Hashable {
         package var plainHTTP = false
         /// How long nothing but failure disables a subscription, in milliseconds.
         package var disableAfterMilliseconds = 5 * 86_400_000
+        /// How long a rotated secret signs besides its successor unless the request says, in milliseconds.
+        package var secretOverlapMilliseconds = 86_400_000
         /// What subscriptions made through the API may take secrets from.
         package var secrets = SecretAllowance()
         /// What connections to endpoints go through; nil: straight there.

@@ -55,6 +55,8 @@ enum ConfigurationChecks {
                     + QuantityUnits.bytes.text(configuration.log.segmentBytes), allowed: "at most half a segment",
                 at: pointer.appending("limits").appending("event_size"))
         }
+        refuseDuplicates(
+            configuration.tenants.map(\.name), pointer.appending("tenants"), "name", "the name", &reading)
         let tokens = pointer.appending("tokens")
         refuseDuplicates(configuration.tokens.map(\.name), tokens, "name", "the name", &reading)
         // The secret itself is not shown.

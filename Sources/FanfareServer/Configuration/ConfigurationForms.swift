@@ -27,6 +27,9 @@ enum ConfigurationForms {
                 "drain", \.drainMilliseconds, .duration(ConfigurationRange.drainMilliseconds),
                 "How long closing connections is spread over after SIGTERM."),
             Field(
+                "tenants", \.tenants, tenant.form.list(0...ConfigurationRange.tenants),
+                "How much each tenant may have; \"*\" is each that is not named."),
+            Field(
                 "tokens", \.tokens, token.form.list(0...ConfigurationRange.tokens),
                 "Who may do what; empty: no one has to say who they are, which only loopback and anonymous listeners allow."
             ),
@@ -110,6 +113,9 @@ enum ConfigurationForms {
                 "proxy", \.proxy, optional: proxy.form,
                 "An HTTP proxy that connections to endpoints are tunnelled through (CONNECT)."),
             Field(
+                "secret_overlap", \.secretOverlapMilliseconds, .duration(ConfigurationRange.secretOverlapMilliseconds),
+                "How long a rotated secret signs besides its successor unless the request says."),
+            Field(
                 "secrets", \.secrets, allowance.form, "What subscriptions made through the API may take secrets from."),
         ], blank: { Configuration.WebhookSettings() })
 
@@ -124,6 +130,15 @@ enum ConfigurationForms {
                 "resolves_names", \.resolvesNames, .flag,
                 "Whether it is given names instead of checked addresses, and guards against private ones itself."),
         ], blank: { Configuration.EgressProxy(url: .placeholder) }, check: ConfigurationChecks.check)
+
+    static let tenant = ObjectForm<Configuration.TenantQuota>(
+        meaning: "how much a tenant may have",
+        fields: [
+            Field("name", \.name, .tenantOrAll, required: true, "The tenant, or \"*\" for each that is not named."),
+            Field(
+                "subscriptions", \.subscriptions, .integer(ConfigurationRange.tenantSubscriptions), required: true,
+                "Subscriptions it may have; one more is refused."),
+        ], blank: { Configuration.TenantQuota(name: "", subscriptions: 0) })
 
     static let allowance = ObjectForm<Configuration.SecretAllowance>(
         meaning: "variables and files",

@@ -23,6 +23,12 @@ package enum ConfigurationRange {
     package static let deduplicationMilliseconds = 0...86_400_000
     /// Milliseconds of nothing but failure: from a minute (to try it) to a year.
     package static let disableAfterMilliseconds = 60_000...365 * 86_400_000
+    /// Milliseconds a rotated secret signs on: up to a month.
+    package static let secretOverlapMilliseconds = 0...30 * 86_400_000
+    /// Tenants with a quota, searched one by one when a subscription is made.
+    package static let tenants = 1024
+    /// Subscriptions of a tenant; 0 lets it have none.
+    package static let tenantSubscriptions = 0...1_000_000
     /// Bytes of an event: the record's lengths allow more, buffers do not.
     package static let eventBytes = (1 << 10)...(16 << 20)
     /// Connections: file descriptors bound them earlier.

@@ -35,22 +35,13 @@ package struct DefinitionPolicy: Sendable {
             let cure = refusal.canBeOpened ? ", unless \"networks\" lists it" : ""
             reading.refuse("\(webhook.url.host), which is \(refusal)", allowed: "a public address\(cure)", at: url)
         }
-        switch origin {
-        case .file:
-            let secrets = pointer.appending("signing_secrets")
-            if webhook.signingSecrets.isEmpty, reading.isWritten(pointer), !reading.isWritten(secrets.appending(0)) {
-                reading.refuse(
-                    "no \"signing_secrets\"", allowed: "at least one in a file, such as {\"env\": \"NAME\"}",
-                    at: secrets)
-            }
-        case .api:
-            // Who may write a definition may not thereby open the operator's network.
-            for (index, network) in webhook.networks.enumerated()
-            where !addresses.networks.contains(where: { $0.contains(network) }) && !addresses.allowsPrivate {
-                reading.refuse(
-                    "the network \(network)", allowed: "networks inside those of the configuration's \"webhooks\"",
-                    at: pointer.appending("networks").appending(index))
-            }
+        guard origin == .api else { return }
+        // Who may write a definition may not thereby open the operator's network.
+        for (index, network) in webhook.networks.enumerated()
+        where !addresses.networks.contains(where: { $0.contains(network) }) && !addresses.allowsPrivate {
+            reading.refuse(
+                "the network \(network)", allowed: "networks inside those of the configuration's \"webhooks\"",
+                at: pointer.appending("networks").appending(index))
         }
     }
 

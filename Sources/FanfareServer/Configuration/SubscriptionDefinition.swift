@@ -16,6 +16,8 @@ package struct SubscriptionDefinition: Sendable, Hashable {
     package var webhook: Webhook
     /// Where the definition is kept.
     package var origin = Origin.api
+    /// It is a file's that lists no secrets: it signs with those the service keeps for it.
+    package var keepsSecrets = false
 
     /// A definition with the contract's defaults.
     package init(id: String, topics: [String], webhook: Webhook) {
@@ -49,8 +51,10 @@ package struct SubscriptionDefinition: Sendable, Hashable {
         /// Where requests go.
         package var url: WebhookURL
         /// Each gives one signature: `whsec_` an HMAC (`v1`), `whsk_` an ed25519 signature (`v1a`). Empty only in a
-        /// definition from the API, for which the service makes one.
+        /// definition as it was written: the service makes one for it.
         package var signingSecrets: [Secret] = []
+        /// Secrets that were replaced and sign besides for a while.
+        package var retiringSecrets: [RetiringSecret] = []
         /// What the request's body is.
         package var contentMode = ContentMode.structured
         /// Whether one delivery waits for another.
@@ -76,6 +80,20 @@ package struct SubscriptionDefinition: Sendable, Hashable {
 
         /// An endpoint with the contract's defaults.
         package init(url: WebhookURL) { self.url = url }
+    }
+
+    /// A secret that signs for a while yet, so that receivers have time to learn its successor.
+    package struct RetiringSecret: Sendable, Hashable {
+        /// The secret.
+        package var secret: Secret
+        /// From then on it signs nothing.
+        package var until: WallTime
+
+        /// `secret`, which signs until `until`.
+        package init(secret: Secret, until: WallTime) {
+            self.secret = secret
+            self.until = until
+        }
     }
 
     /// What the body of a request is.

@@ -27,7 +27,10 @@ enum SubscriptionForms {
             Field(
                 "signing_secrets", \.signingSecrets,
                 signingSecret.list(ConfigurationRange.signingSecrets, unique: true),
-                "Standard Webhooks secrets, each of which signs; required in a file, made by the service in the API."),
+                "Standard Webhooks secrets, each of which signs; without any the service makes one and keeps it."),
+            Field(
+                "retiring_secrets", \.retiringSecrets, retiringSecret.form.list(ConfigurationRange.signingSecrets),
+                "Secrets that were replaced and sign besides until a time."),
             Field(
                 "content_mode", \.contentMode, .choice, "Body: the event, its data with ce- headers, or its data alone."
             ),
@@ -86,6 +89,13 @@ enum SubscriptionForms {
             Field("client_key", \.clientKey, optional: .pem("a private key"), "PEM: the identity's key."),
         ],
         blank: { SubscriptionDefinition.TLSFiles() }, check: SubscriptionChecks.check)
+
+    static let retiringSecret = ObjectForm<SubscriptionDefinition.RetiringSecret>(
+        meaning: "a secret that was replaced",
+        fields: [
+            Field("secret", \.secret, signingSecret, required: true, "The secret."),
+            Field("until", \.until, .time, required: true, "From then on it signs nothing."),
+        ], blank: { SubscriptionDefinition.RetiringSecret(secret: Secret(""), until: WallTime(nanoseconds: 0)) })
 
     private static let signingSecret = Form<Secret>.secret(
         "\"whsec_\" and base64 of 24 to 64 bytes (`openssl rand -base64 32`), or \"whsk_\" and base64 of an ed25519 private "

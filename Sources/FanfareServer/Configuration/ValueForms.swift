@@ -241,3 +241,11 @@ extension Form where Value == [SubscriptionDefinition.Header] {
     ]
     private static let ownPrefixes = ["webhook-", "ce-", "fanfare-"]
 }
+
+extension Form where Value == WallTime {
+    /// A moment.
+    static let time = Form(
+        allowed: "a time such as \"2026-01-31T12:00:00Z\"",
+        schema: [.init("type", .string("string")), .init("pattern", .string(RFC3339.pattern))],
+        convert: { $0.string.flatMap { RFC3339.time($0) } }, write: { .string(RFC3339.text($0)) })
+}

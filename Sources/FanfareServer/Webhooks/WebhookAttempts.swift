@@ -123,6 +123,10 @@ extension WebhookDispatcher {
             id: delivery.test?.id
                 ?? WebhookID(shard.position(delivery.attempt.sequence), key: shard.service.identifierKey),
             time: shard.time.wall, number: delivery.attempt.number)
+        if let until = delivery.subscription.secretsUntil, until <= shard.time.wall {
+            // It had these secrets and one more a moment ago.
+            do { try sign(delivery.subscription, shard) } catch { return notMade(connection, shard) }
+        }
         requestBytes.removeAll(keepingCapacity: true)
         do throws(WebhookRequestError) {
             try delivery.subscription.request?.append(record, attempt, to: &requestBytes)

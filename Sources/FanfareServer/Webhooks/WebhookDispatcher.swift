@@ -161,7 +161,7 @@ final class WebhookDispatcher {
     private func equip(_ subscription: WebhookSubscription, _ shard: Shard) {
         subscription.defect = nil
         do {
-            subscription.request = try WebhookRequest(subscription.definition.webhook)
+            try sign(subscription, shard)
             subscription.patterns = try subscription.definition.topics.map { text throws(TopicError) in
                 try TopicPattern(text)
             }
@@ -172,6 +172,13 @@ final class WebhookDispatcher {
             shard.service.report("subscription \(subscription.definition.id): nothing can be delivered: \(error)")
         }
         subscription.pool.join(concurrency: subscription.definition.webhook.concurrency)
+    }
+
+    /// Makes requests with the secrets that sign now.
+    func sign(_ subscription: WebhookSubscription, _ shard: Shard) throws {
+        let webhook = subscription.definition.webhook
+        subscription.request = try WebhookRequest(webhook, now: shard.time.wall)
+        subscription.secretsUntil = webhook.retiringSecrets.map(\.until).filter { $0 > shard.time.wall }.min()
     }
 
     // MARK: The fan-out

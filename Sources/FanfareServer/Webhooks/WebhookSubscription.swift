@@ -30,6 +30,8 @@ final class WebhookSubscription {
     var interests: [InterestID] = []
     /// Makes its requests; nil when `defect` says why.
     var request: WebhookRequest?
+    /// When one of its secrets ceases to sign; nil when none does.
+    var secretsUntil: WallTime?
     /// Why nothing can be delivered, though the definition was accepted.
     var defect: String?
     /// The connections it uses.
@@ -112,9 +114,10 @@ extension WebhookScheduleOptions {
 }
 
 extension WebhookRequest {
-    /// The requests of a definition.
-    init(_ webhook: SubscriptionDefinition.Webhook) throws {
-        let secrets = try webhook.signingSecrets.map { secret throws(WebhookSecretError) in
+    /// The requests of a definition, signed by what signs at `now`.
+    init(_ webhook: SubscriptionDefinition.Webhook, now: WallTime) throws {
+        let retiring = webhook.retiringSecrets.filter { $0.until > now }.map(\.secret)
+        let secrets = try (webhook.signingSecrets + retiring).map { secret throws(WebhookSecretError) in
             try WebhookSecret(secret.text)
         }
         let mode: WebhookContentMode =

@@ -11,6 +11,7 @@ struct Subscriptions: ParsableCommand {
         subcommands: [
             ListSubscriptions.self, ShowSubscription.self, ExportSubscriptions.self, EnableSubscription.self,
             DisableSubscription.self, Redeliver.self, TestSubscription.self,
+            RotateSecret.self,
         ],
         defaultSubcommand: ListSubscriptions.self)
 
@@ -121,8 +122,8 @@ struct ExportSubscriptions: FanfareCommand {
     static let configuration = CommandConfiguration(
         commandName: "export", abstract: "Write subscriptions as files for subscriptions.d.",
         discussion:
-            "Secrets are never given back: where they are written out, the files say so, and `fanfare check` names "
-            + "the places to fill in.")
+            "Secrets are never given back. A file without signing_secrets signs with those the service keeps, so the files "
+            + "can take over as they are. Headers whose value was written out are to be filled in; they are told.")
 
     @OptionGroup var service: ServiceOptions
 
@@ -142,7 +143,11 @@ struct ExportSubscriptions: FanfareCommand {
             guard let id = subscription["id"]?.string, ids.isEmpty || ids.contains(id),
                 let definition = subscription["definition"], definition.object != nil
             else { continue }
-            try write(JSONOutput(definition).page, to: "\(output)/\(id).json")
+            let exported = ExportedDefinition(JSONOutput(definition))
+            try write(exported.definition.page, to: "\(output)/\(id).json")
+            for header in exported.hiddenHeaders {
+                Terminal.error("\(output)/\(id).json: fill in the header \(header), which is a secret")
+            }
         }
     }
 
@@ -159,6 +164,32 @@ struct ExportSubscriptions: FanfareCommand {
     private func failure(_ path: String) -> CommandFailure {
         // Safe: strerror's text is copied before the next call can change it.
         .io("\(path): \(unsafe String(cString: strerror(errno)).lowercased())")
+    }
+}
+
+/// A definition as a file may have it: without secrets that are hidden, which the service keeps.
+struct ExportedDefinition {
+    /// The file's content.
+    private(set) var definition: JSONOutput
+    /// Headers whose value is hidden and that the service does not keep.
+    private(set) var hiddenHeaders: [String] = []
+
+    /// What the API shows, as a file.
+    init(_ shown: JSONOutput) {
+        definition = shown
+        guard case .object(var members) = shown, let place = members.firstIndex(where: { $0.name == "webhook" }),
+            case .object(var webhook) = members[place].value
+        else { return }
+        if case .object(let headers)? = members[place].value["headers"] {
+            hiddenHeaders = headers.filter { $0.value["hidden"] != nil }.map(\.name)
+        }
+        if case .array(let secrets)? = members[place].value["signing_secrets"],
+            secrets.contains(where: { $0["hidden"] != nil })
+        {
+            webhook.removeAll { $0.name == "signing_secrets" || $0.name == "retiring_secrets" }
+        }
+        members[place].value = .object(webhook)
+        definition = .object(members)
     }
 }
 
