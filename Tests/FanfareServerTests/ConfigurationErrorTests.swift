@@ -16,7 +16,7 @@ struct WrongConfiguration: Sendable, CustomTestStringConvertible {
 
 @Suite struct ConfigurationErrorTests {
     private static let configurationKeys =
-        "data_directory, shards, listeners, subscriptions_directory, topics, log, webhooks, limits, drain, tokens, jwt"
+        "data_directory, shards, listeners, subscriptions_directory, topics, log, webhooks, limits, drain, tenants, tokens, jwt"
     private static let secretForms = "a string, {\"env\": \"NAME\"} or {\"file\": \"path\"}"
     private static let pattern = "a topic pattern such as \"orders.*.paid\" or \"orders.>\""
     private static let address =

@@ -83,7 +83,7 @@ import Testing
         let text = "{" + members.joined(separator: ", ") + "}"
         let world = ConfigurationWorld(["fanfare.json": text, "subscriptions.d/.keep": ""])
         #expect(world.errors() == [])
-        #expect(members.count == 10)
+        #expect(members.count == 11)
         #expect(try world.read().configuration == Configuration())
     }
 
