@@ -8,8 +8,6 @@ final class EchoHandler: ConnectionHandler {
     private var decoder: WebSocketDecoder
     private let isCompressed: Bool
     private var isClosing = false
-    /// Input that was not decoded because echoes wait; bounded by what arrives before the receive is stopped.
-    private var unread: [UInt8] = []
 
     /// An echo; `inflater` where permessage-deflate was agreed.
     init(inflater: MessageInflater?) {
@@ -19,20 +17,15 @@ final class EchoHandler: ConnectionHandler {
 
     func received(_ bytes: UnsafeRawBufferPointer, on connection: Connection, shard: Shard) {
         awaitMore(on: connection, shard: shard)
-        guard unread.isEmpty else { return unread += unsafe Array(bytes) }
-        decode(unsafe ByteView(bytes), on: connection, shard: shard)
-    }
-
-    private func decode(_ bytes: ByteView, on connection: Connection, shard: Shard) {
-        var input = bytes
-        while connection.phase == .open, !isClosing, connection.output.count <= Limits.echoWaitingBytesMax,
-            let event = decoder.decode(&input)
-        {
+        var input = unsafe ByteView(bytes)
+        while mayRead(from: connection, shard: shard), let event = decoder.decode(&input) {
             answer(event, on: connection, shard: shard)
         }
-        guard !input.isEmpty, !isClosing else { return }
-        unread = input.array
-        shard.pauseReceive(connection)
+        if !input.isEmpty, !isClosing { shard.hold(input, on: connection) }
+    }
+
+    func mayRead(from connection: Connection, shard: Shard) -> Bool {
+        connection.phase == .open && !isClosing && connection.output.count <= Limits.echoWaitingBytesMax
     }
 
     private func answer(_ event: WebSocketEvent, on connection: Connection, shard: Shard) {
@@ -70,13 +63,7 @@ final class EchoHandler: ConnectionHandler {
     }
 
     /// The client has taken all echoes: goes on with what was left unread.
-    func outputDrained(on connection: Connection, shard: Shard) {
-        guard connection.receivePaused else { return }
-        let waiting = unread
-        unread = []
-        waiting.withByteView { decode($0, on: connection, shard: shard) }
-        if unread.isEmpty { shard.resumeReceive(connection) }
-    }
+    func outputDrained(on connection: Connection, shard: Shard) { shard.readOn(connection) }
 
     /// Moves the time at which a silent client is sent away.
     func awaitMore(on connection: Connection, shard: Shard) {

@@ -19,8 +19,6 @@ final class HTTPHandler: ConnectionHandler {
 
     private var decoder: HTTPRequestDecoder
     private var responses = ResponseQueue()
-    /// Input that was not decoded because too many answers are owed; bounded by what arrives before the receive is stopped.
-    private var unread: [UInt8] = []
     /// The request whose token is being verified.
     private var held: (request: HTTPRequestCopy, ticket: UInt64)?
     /// The request whose answer may be large; nothing further is read before it is there.
@@ -44,17 +42,13 @@ final class HTTPHandler: ConnectionHandler {
     }
 
     func received(_ bytes: UnsafeRawBufferPointer, on connection: Connection, shard: Shard) {
-        if !unread.isEmpty {
-            unread += unsafe Array(bytes)
-            return
-        }
         var input = unsafe ByteView(bytes)
         decode(&input, on: connection, shard: shard)
     }
 
     private func decode(_ input: inout ByteView, on connection: Connection, shard: Shard) {
         isDecoding = true
-        while !isLast, mayRead(from: connection) {
+        while !isLast, mayRead(from: connection, shard: shard) {
             guard let event = decoder.decode(&input) else { break }
             switch event {
             case .request(let request):
@@ -68,16 +62,13 @@ final class HTTPHandler: ConnectionHandler {
         }
         isDecoding = false
         accountForRequest(shard)
-        if !input.isEmpty, !isLast || held != nil {
-            unread = input.array
-            shard.pauseReceive(connection)
-        }
+        if !input.isEmpty, !isLast || held != nil { shard.hold(input, on: connection) }
         reschedule(connection, shard)
         flush(on: connection, shard: shard)
     }
 
     /// Whether another request may be looked at: not too many answers are owed, or wait for the peer.
-    private func mayRead(from connection: Connection) -> Bool {
+    func mayRead(from connection: Connection, shard: Shard) -> Bool {
         connection.phase == .open && held == nil && !responses.isFull && pageTicket == nil
             && connection.output.count <= Limits.answersWaitingBytesMax
     }
@@ -128,13 +119,11 @@ final class HTTPHandler: ConnectionHandler {
             return settle(router.route(request, ticket: ticket, verified: outcome), of: request, ticket, shard)
         }
         if let next {
-            let rest = unread
-            unread = []
-            rest.withByteView { switchOver(to: next, $0, on: connection, shard: shard) }
-            return shard.resumeReceive(connection)
+            switchOver(to: next, .empty, on: connection, shard: shard)
+        } else {
+            flush(on: connection, shard: shard)
         }
-        flush(on: connection, shard: shard)
-        resume(on: connection, shard: shard)
+        shard.readOn(connection)
     }
 
     /// An answer that took its time.
@@ -142,28 +131,16 @@ final class HTTPHandler: ConnectionHandler {
         if ticket == pageTicket { pageTicket = nil }
         responses.fill(ticket, answer)
         flush(on: connection, shard: shard)
-        resume(on: connection, shard: shard)
+        if !isDecoding { shard.readOn(connection) }
     }
 
     /// The peer has taken all answers so far: goes on with requests that had to wait for that.
-    func outputDrained(on connection: Connection, shard: Shard) { resume(on: connection, shard: shard) }
+    func outputDrained(on connection: Connection, shard: Shard) { shard.readOn(connection) }
 
     private func flush(on connection: Connection, shard: Shard) {
         while let bytes = responses.next() { shard.send(bytes, on: connection) }
         guard responses.isEmpty, !isDecoding else { return }
-        if isLast || inputHasEnded && unread.isEmpty { shard.finish(connection) }
-    }
-
-    /// Goes on with requests that had to wait for answers to leave.
-    private func resume(on connection: Connection, shard: Shard) {
-        guard connection.receivePaused, !isDecoding, mayRead(from: connection) else { return }
-        let waiting = unread
-        unread = []
-        waiting.withByteView { view in
-            var input = view
-            decode(&input, on: connection, shard: shard)
-        }
-        if unread.isEmpty { shard.resumeReceive(connection) }
+        if isLast || inputHasEnded && connection.heldInput.isEmpty { shard.finish(connection) }
     }
 
     /// Counts what is kept of a request that is not complete; past the shard's share of memory a large one is refused.

@@ -79,6 +79,8 @@ enum SendSource {
     var receiveArmed = false
     /// The handler wants no input for now; the receive was cancelled or not re-armed.
     var receivePaused = false
+    /// Input the handler does not take at present; see `Shard.readOn`.
+    var heldInput: [UInt8] = []
     /// The TLS session has been ended from our side.
     var saidGoodbye = false
     /// It stands in the catch-up queue.
@@ -133,6 +135,8 @@ protocol ConnectionHandler: AnyObject {
     func tlsFailed(_ error: TLSError, on connection: Connection, shard: Shard)
     /// Plain bytes arrived. They are gone after the call.
     func received(_ bytes: UnsafeRawBufferPointer, on connection: Connection, shard: Shard)
+    /// Whether it takes further input now.
+    func mayRead(from connection: Connection, shard: Shard) -> Bool
     /// The peer will send no more.
     func inputEnded(on connection: Connection, shard: Shard)
     /// The connection's deadline has passed.
@@ -149,5 +153,6 @@ extension ConnectionHandler {
     func secured(on connection: Connection, shard: Shard) {}
     func tlsFailed(_ error: TLSError, on connection: Connection, shard: Shard) {}
     func tokenVerified(_ outcome: AccessControl.Outcome, on connection: Connection, shard: Shard) {}
+    func mayRead(from connection: Connection, shard: Shard) -> Bool { true }
     func outputDrained(on connection: Connection, shard: Shard) {}
 }

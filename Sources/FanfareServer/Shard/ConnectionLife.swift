@@ -77,7 +77,7 @@ extension Shard {
         }
     }
 
-    /// Takes input again.
+    /// Takes input again, whatever the handler says: for connections that are ending. See `readOn`.
     func resumeReceive(_ connection: Connection) {
         connection.receivePaused = false
         armReceive(connection)
@@ -109,8 +109,7 @@ extension Shard {
     func input(_ bytes: UnsafeRawBufferPointer, on connection: Connection) {
         guard connection.phase == .open else { return }
         guard let tls = connection.tls else {
-            unsafe connection.handler?.received(bytes, on: connection, shard: self)
-            return
+            return unsafe deliver(bytes, on: connection)
         }
         if unsafe !tls.isEstablished && defersHandshake(bytes, on: connection) { return }
         // Handlers answer, which seals: so the plaintext is taken out of the session first.
@@ -122,7 +121,7 @@ extension Shard {
             takeTLSOutput(for: connection)
             if !wasEstablished, tls.isEstablished { connection.handler?.secured(on: connection, shard: self) }
             unsafe plaintext.withUnsafeBytes { plain in
-                if unsafe !plain.isEmpty { unsafe connection.handler?.received(plain, on: connection, shard: self) }
+                if unsafe !plain.isEmpty { unsafe deliver(plain, on: connection) }
             }
             if tls.isClosedByPeer { inputOver(on: connection, error: 0) }
         } catch {
@@ -377,6 +376,7 @@ extension Shard {
         connection.phase = .closing
         let handler = connection.handler
         connection.handler = nil
+        connection.heldInput = []
         handler?.closed(on: connection, shard: self)
         if let timer = connection.timer { timers.cancel(timer) }
         connection.timer = nil

@@ -46,8 +46,6 @@ final class SocketHandler: ConnectionHandler {
     private var publishesInFlight = 0
     /// What the latest ping carried that has not been answered.
     private var owedPong: [UInt8]?
-    /// Input that was not decoded because too much waits for the peer; bounded by what arrives before the receive is stopped.
-    private var unread: [UInt8] = []
     /// The peer has ended its side.
     private var inputHasEnded = false
     private var webSocket: WebSocketDecoder?
@@ -79,18 +77,12 @@ final class SocketHandler: ConnectionHandler {
     // MARK: Input
 
     func received(_ bytes: UnsafeRawBufferPointer, on connection: Connection, shard: Shard) {
-        guard unread.isEmpty else { return unread += unsafe Array(bytes) }
-        decode(unsafe ByteView(bytes), on: connection, shard: shard)
-    }
-
-    private func decode(_ bytes: ByteView, on connection: Connection, shard: Shard) {
         guard transport != .serverSentEvents else { return }
-        var input = bytes
-        while mayRead(from: connection), takeNext(of: &input, on: connection, shard: shard) {}
+        var input = unsafe ByteView(bytes)
+        while mayRead(from: connection, shard: shard), takeNext(of: &input, on: connection, shard: shard) {}
         guard !input.isEmpty, connection.phase == .open, !isClosing else { return }
-        unread = input.array
         connection.awaitsDrain = true
-        shard.pauseReceive(connection)
+        shard.hold(input, on: connection)
     }
 
     /// - Returns: whether there was a message.
@@ -106,7 +98,7 @@ final class SocketHandler: ConnectionHandler {
     }
 
     /// Whether another message of the peer may be looked at: it has taken what we had to say so far.
-    private func mayRead(from connection: Connection) -> Bool {
+    func mayRead(from connection: Connection, shard: Shard) -> Bool {
         let waiting = connection.output.count + (connection.subscriber?.control.count ?? 0)
         return connection.phase == .open && !isClosing && !isHeld && waiting <= Limits.socketWaitingBytesMax
             && publishesInFlight < Limits.socketPublishesMax
@@ -119,12 +111,8 @@ final class SocketHandler: ConnectionHandler {
     }
 
     private func readOn(on connection: Connection, shard: Shard) {
-        guard connection.receivePaused else { return }
-        let waiting = unread
-        unread = []
-        waiting.withByteView { decode($0, on: connection, shard: shard) }
-        guard unread.isEmpty, !isHeld else { return }
-        if inputHasEnded { endOfInput(on: connection, shard: shard) } else { shard.resumeReceive(connection) }
+        shard.readOn(connection)
+        if inputHasEnded { endOfInput(on: connection, shard: shard) }
     }
 
     /// Takes no further messages until `goOn`: who sends them is being found out.
@@ -202,7 +190,9 @@ final class SocketHandler: ConnectionHandler {
     func published(_ request: PublishRequest, on connection: Connection, shard: Shard) {
         publishesInFlight -= 1
         protocolHandler(connection, shard).published(request)
-        if connection.receivePaused, mayRead(from: connection) { outputDrained(on: connection, shard: shard) }
+        if connection.receivePaused, mayRead(from: connection, shard: shard) {
+            outputDrained(on: connection, shard: shard)
+        }
         if inputHasEnded { endOfInput(on: connection, shard: shard) }
     }
 
@@ -339,7 +329,7 @@ final class SocketHandler: ConnectionHandler {
     /// A stream client that has said all it had to say may go on listening (`nc`, `socat`), and gets the answers it is owed;
     /// browsers and WebSocket clients that end their side are gone.
     private func endOfInput(on connection: Connection, shard: Shard) {
-        guard unread.isEmpty, !isHeld, !isClosing, connection.phase == .open else { return }
+        guard connection.heldInput.isEmpty, !isHeld, !isClosing, connection.phase == .open else { return }
         if let last = lines?.finish() ?? nil { receive(last, on: connection, shard: shard) }
         if connection.subscriber == nil, publishesInFlight == 0 { shard.finish(connection) }
     }

@@ -1,0 +1,39 @@
+import FanfareWire
+
+/// Input that a handler does not take at present: because answers wait for the peer, a token is being verified, or the turn
+/// has done enough for it.
+///
+/// The connection keeps it, not the handler, so it goes along when the connection becomes something else.
+///
+/// Invariant: while anything is held the receive is paused, and what still arrives is held behind it; it is delivered, in
+/// order, with the receive on again, so whoever holds it again pauses it again. Nothing is read past a handler that pauses.
+extension Shard {
+    /// Gives plain bytes to the handler, or puts them behind those that wait.
+    func deliver(_ bytes: UnsafeRawBufferPointer, on connection: Connection) {
+        guard connection.receivePaused else {
+            unsafe connection.handler?.received(bytes, on: connection, shard: self)
+            return
+        }
+        connection.heldInput += unsafe Array(bytes)
+    }
+
+    /// Keeps what the handler could not take of its input and reads nothing more, until `readOn`.
+    func hold(_ rest: ByteView, on connection: Connection) {
+        connection.heldInput = rest.array
+        pauseReceive(connection)
+    }
+
+    /// Goes on reading, with what was held first, if the handler takes input again.
+    func readOn(_ connection: Connection) {
+        guard connection.receivePaused, let handler = connection.handler else { return }
+        guard handler.mayRead(from: connection, shard: self) else { return connection.awaitsDrain = true }
+        connection.receivePaused = false
+        let waiting = connection.heldInput
+        connection.heldInput = []
+        if !waiting.isEmpty {
+            // Safe: the array outlives the call.
+            unsafe waiting.withUnsafeBytes { unsafe handler.received($0, on: connection, shard: self) }
+        }
+        armReceive(connection)
+    }
+}
