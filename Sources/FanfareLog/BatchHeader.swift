@@ -67,8 +67,9 @@ package struct BatchHeader: Equatable, Sendable {
     /// It ends an orderly stop: nothing was lost after it.
     var isCleanStop: Bool { flags & Self.cleanStopFlag != 0 }
 
-    /// Writes header and checksums for the records that are in `memory` already, and zeros up to the block's end.
-    func write(to memory: LogMemory, seed: UInt32) {
+    /// Writes the header for the records that are in `memory` already, whose checksum is `bodyChecksum` (`seed` when there
+    /// are none), and zeros up to the block's end.
+    func write(to memory: LogMemory, bodyChecksum: UInt32, seed: UInt32) {
         memory.zero(length..<paddedBytes)
         memory.store(Self.magic, at: 0)
         memory.store(Self.version, at: 4)
@@ -86,7 +87,7 @@ package struct BatchHeader: Equatable, Sendable {
         memory.store(syncedBytes, at: 64)
         memory.store(ceiling.rawValue, at: 72)
         memory.store(time.nanoseconds, at: 80)
-        memory.store(memory.bytes(0..<length).checksum(Self.bytes..<length, seed: seed), at: 88)
+        memory.store(bodyChecksum, at: 88)
         memory.store(UInt32(0), at: 92)
         let block = memory.bytes(0..<Self.bytes)
         memory.store(block.checksum(4..<8, seed: block.checksum(12..<Self.bytes, seed: seed)), at: 8)

@@ -73,7 +73,8 @@ extension LogWriter {
     }
 
     private func start(_ header: BatchHeader, memory: LogMemory, batch: OpenBatch?, sync: Bool) {
-        header.write(to: memory, seed: identity.checksumSeed)
+        let seed = identity.checksumSeed
+        header.write(to: memory, bodyChecksum: batch?.bodyChecksum ?? seed, seed: seed)
         // ENOSPC from write and sync in one does not say which of them failed. That is harmless only when nothing
         // older depends on the sync.
         let combined = sync && active.syncedBytes == active.writtenBytes
@@ -125,9 +126,7 @@ extension LogWriter {
         writing = nil
         let header = write.header
         if let batch = write.batch {
-            for offset in batch.offsets {
-                active.noteTopic(of: batch.record(at: Int(offset)))
-            }
+            batch.forEachRecord { active.noteTopic(of: $0) }
         }
         let isNew = active.take(header, times: write.batch?.times)
         if isNew, let segment = active.segment {

@@ -206,7 +206,7 @@ package final class LogWriter {
         }
         let batch = OpenBatch(
             first: nextSequence, time: now, expecting: max(sizeHint.bytes, BatchHeader.bytes + bytes),
-            records: sizeHint.records)
+            records: sizeHint.records, seed: identity.checksumSeed)
         open = batch
         return batch
     }

@@ -6,6 +6,8 @@ final class OpenBatch {
     private(set) var memory: LogMemory
     private(set) var length = BatchHeader.bytes
     private(set) var offsets = ContiguousArray<UInt32>()
+    /// Of the records so far. Kept up while the batch before is being synced, so that writing this one does not wait for it.
+    private(set) var bodyChecksum: UInt32
     private(set) var times: ClosedRange<WallTime>
     /// One of its records must be synced before it is acknowledged.
     private(set) var wantsSync = false
@@ -15,9 +17,11 @@ final class OpenBatch {
     var ceiling = SequenceNumber.zero
     var offset: UInt64 = 0
 
-    /// An empty batch that begins with number `first` and expects about as much as the last one had.
-    init(first: SequenceNumber, time: WallTime, expecting bytes: Int, records: Int) {
+    /// An empty batch that begins with number `first` and expects about as much as the last one had; checksums begin with
+    /// `seed`.
+    init(first: SequenceNumber, time: WallTime, expecting bytes: Int, records: Int, seed: UInt32) {
         self.first = first
+        bodyChecksum = seed
         times = time...time
         memory = LogMemory(capacity: bytes)
         offsets.reserveCapacity(records)
@@ -38,6 +42,7 @@ final class OpenBatch {
         let canonical = unsafe copy.canonical.baseAddress! - copy.bytes.baseAddress!
         let text = length + canonical + EventRecord.positionOffset
         unsafe position.write(to: memory.target(text..<text + Position.textBytes))
+        bodyChecksum = unsafe crc32c(copy.bytes, seed: bodyChecksum)
         offsets.append(UInt32(length))
         length += record.count
         times = min(times.lowerBound, time)...max(times.upperBound, time)
@@ -50,6 +55,15 @@ final class OpenBatch {
     func record(at offset: Int) -> EventRecord {
         // Safe: the offset is where a whole record was copied.
         unsafe EventRecord(at: UnsafeRawPointer(memory.pointer + offset))
+    }
+
+    /// Calls `body` with every record, in order.
+    func forEachRecord(_ body: (EventRecord) -> Void) {
+        let memory = memory
+        for offset in offsets {
+            // Safe: the offset is where a whole record was copied, into memory that is held here.
+            body(unsafe EventRecord(at: UnsafeRawPointer(memory.pointer + Int(offset))))
+        }
     }
 
     func commit(segment: SegmentNumber) -> CommittedBatch {

@@ -180,7 +180,7 @@ struct RecoveredTail {
             synced: (last, active.writtenBytes), ceiling: newLast, time: now)
         header.flags = BatchHeader.openedFlag
         let memory = LogMemory(capacity: LogLimits.blockBytes)
-        header.write(to: memory, seed: identity.checksumSeed)
+        header.write(to: memory, bodyChecksum: identity.checksumSeed, seed: identity.checksumSeed)
         try storage.write(active.number.fileName, at: header.offset, memory.bytes(0..<header.paddedBytes))
         try storage.sync(active.number.fileName)
         _ = active.take(header, times: nil)

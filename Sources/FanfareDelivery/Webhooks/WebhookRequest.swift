@@ -2,7 +2,7 @@ import FanfareBase
 
 /// Makes the requests of one subscription: what never changes is laid out once, the rest is appended per attempt.
 ///
-/// HTTP/1.1 only for now; the place for HTTP/2 is beside `append`, with the same content and signature.
+/// As HTTP/1.1 text, from which the fields of HTTP/2 are split where an endpoint speaks that.
 package struct WebhookRequest {
     /// Where requests go and what they carry beside the event.
     package struct Options: Sendable {
