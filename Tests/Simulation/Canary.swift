@@ -21,6 +21,8 @@ enum Canary: String, CaseIterable {
     case changedWrite
     /// After a restart an event has another `webhook-id`.
     case changedID
+    /// Checksums are not looked at.
+    case skippedChecksum
     /// Retries are not recorded.
     case lostRetry
     /// A retry is recorded after the cursor that passes it.

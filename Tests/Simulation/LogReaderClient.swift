@@ -8,6 +8,8 @@ final class LogReaderClient: SimulatedClient {
     private var from = "earliest"
     private(set) var events: [SeenEvent] = []
     private var accounted: UInt64 = 0
+    /// Where the gap ends that the log begins with; 0 when it begins with an event.
+    private(set) var firstGapEnd: UInt64 = 0
     private(set) var isDone = false
 
     init(_ machine: any SimulatedMachine) {
@@ -41,7 +43,9 @@ final class LogReaderClient: SimulatedClient {
             let after = SeenEvent.value("after", in: String(tail[gap.lowerBound...])).flatMap({ Position($0) }),
             let before = SeenEvent.value("next", in: String(tail[gap.lowerBound...])).flatMap({ Position($0) })
         {
+            let isFirst = accounted == firstGapEnd
             account(after.sequence.rawValue + 1...before.sequence.rawValue - 1)
+            if isFirst { firstGapEnd = before.sequence.rawValue - 1 }
         }
         for json in page {
             if let own = Self.own(json) {
@@ -70,6 +74,10 @@ final class LogReaderClient: SimulatedClient {
 
     /// Every number is an event's or told as a gap, in order.
     private func account(_ range: ClosedRange<UInt64>) {
+        // `earliest` is the first number that retention has left, and no gap before it.
+        if accounted == 0, machine.ledger.hasRetention {
+            (accounted, firstGapEnd) = (range.lowerBound - 1, range.lowerBound - 1)
+        }
         if range.lowerBound != accounted + 1 {
             machine.ledger.violation("pages go from \(accounted) to \(range.lowerBound) without a gap")
         }

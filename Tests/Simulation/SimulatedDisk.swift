@@ -86,6 +86,27 @@ final class SimulatedDisk {
         return true
     }
 
+    /// A bit of a sealed segment to flip; nil when none is certainly sealed: the newest file may be empty still, and the one
+    /// before it end in what nothing proves to have been synced.
+    func chooseFlip() -> BitFlip? {
+        let names = files.keys.filter { $0.hasPrefix("segment-") && $0.hasSuffix(".log") }.sorted().dropLast(2)
+        guard !names.isEmpty else { return nil }
+        let name = dice.pick(Array(names))
+        guard let file = files[name], let number = Int(name.dropFirst(8).dropLast(4)) else { return nil }
+        return BitFlip(in: file.cached, file: name, segment: number, dice)
+    }
+
+    /// Reads see `flip`, until it is undone with what this gives back.
+    func apply(_ flip: BitFlip) -> [UInt8] {
+        guard let file = files[flip.file] else { return [] }
+        let before = file.cached
+        flip.apply(to: &file.cached)
+        if canary == .skippedChecksum { flip.forgeChecksums(in: &file.cached) }
+        return before
+    }
+
+    func undo(_ flip: BitFlip, _ before: [UInt8]) { files[flip.file]?.cached = before }
+
     /// Remembers what to come back with.
     func noteForRollBack() {
         guard canary == .rolledBackDisk, rollBack == nil, !durableNames.isEmpty else { return }

@@ -251,7 +251,10 @@ final class Subscriber: SimulatedClient {
             }
         }
         let held = Set(log.map(\.sequence))
-        for event in seen where !held.contains(event.sequence) && !ledger.event(event.number).isWritten {
+        for event in seen
+        where event.sequence > ledger.removedThrough && !held.contains(event.sequence)
+            && !ledger.event(event.number).isWritten
+        {
             ledger.violation("\(name) got \(event.sequence), which is not in the log")
         }
     }

@@ -58,6 +58,10 @@ struct Outcome {
         configuration.listeners = [.default, stream]
         configuration.topics = [Configuration.TopicRule(match: "written.>", durability: .written)]
         configuration.log.segmentBytes = dice.pick([64 << 10, 128 << 10, 1 << 20])
+        if dice.perMille(350) {
+            configuration.log.retention.sizeBytes = configuration.log.segmentBytes * dice.pick([1, 2, 4])
+            ledger.hasRetention = true
+        }
         configuration.limits.connections = 64
         configuration.limits.memoryBytes = 2 << 30
         configuration.webhooks.plainHTTP = true
@@ -89,6 +93,7 @@ struct Outcome {
     private func start() -> Bool {
         disk.isFull = false
         disk.nextSyncFails = false
+        if life > 0 { checkAtRest() }
         for attempt in 0...3 {
             let changes = attempt < 3 && life > 0 && dice.perMille(400) ? dice.number(0...40) : .max
             let machine = SteppedService.Machine(
@@ -112,6 +117,26 @@ struct Outcome {
             }
         }
         return false
+    }
+
+    /// Checks the directory as `fanfare log verify` does: healthy as any crash leaves it, and damaged at the place where a bit
+    /// has flipped.
+    private func checkAtRest() {
+        guard dice.perMille(300) else { return }
+        if canary == nil || canary == .skippedChecksum {
+            let report = LogVerifier.verify(SimulatedStorage(disk: disk, changesLeft: .max))
+            if !report.isHealthy {
+                ledger.violation("verify finds \(report.damage) \(report.errors) where nothing is wrong")
+            }
+        }
+        guard let flip = disk.chooseFlip() else { return }
+        let before = disk.apply(flip)
+        let report = LogVerifier.verify(SimulatedStorage(disk: disk, changesLeft: .max))
+        if !report.damage.contains(where: { $0.file == flip.file && $0.offset == UInt64(flip.batch) }) {
+            ledger.violation(
+                "verify overlooks a bit flipped at \(flip.offset) of \(flip.file), batch at \(flip.batch): \(report)")
+        }
+        disk.undo(flip, before)
     }
 
     private func definitions() -> [SubscriptionDefinition] {
@@ -172,6 +197,7 @@ struct Outcome {
         let longest = endpoints.isEmpty ? 1_500_000_000 : dice.pick([1_500_000_000, 6_000_000_000])
         let end = timeline.now + UInt64(dice.delay(10_000_000...longest))
         planDiskFaults(until: end)
+        planClockJumps(until: end)
         if dice.perMille(150) {
             timeline.at(timeline.now + (end - timeline.now) / 2) { [weak service] in service?.drain() }
         }
@@ -194,6 +220,17 @@ struct Outcome {
             diskWasBroken = true
             timeline.after(dice.number(0...life)) { [disk, weak kernel] in
                 if kernel?.isAlive ?? false { disk.nextSyncFails = true }
+            }
+        }
+    }
+
+    /// Somebody sets the clock, forwards or backwards.
+    private func planClockJumps(until end: UInt64) {
+        guard dice.perMille(300) else { return }
+        for _ in 0..<dice.number(1...3) {
+            timeline.after(dice.number(0...Int(end - timeline.now))) { [timeline, dice] in
+                let jump = UInt64(dice.delay(1_000_000...20_000_000_000))
+                if dice.perMille(500) { timeline.wallOffset += jump } else { timeline.wallOffset -= jump }
             }
         }
     }
@@ -290,6 +327,7 @@ struct Outcome {
         run(until: timeline.now + 1_200_000_000_000) { reader.isDone }
         guard ledger.violations.isEmpty else { return }
         guard reader.isDone else { return ledger.violation("the log cannot be read to its end") }
+        if ledger.hasRetention { ledger.removedThrough = reader.firstGapEnd }
         ledger.check(against: reader.events)
         for subscriber in subscribers { subscriber.check(against: reader.events, ledger) }
         for endpoint in endpoints { endpoint.deliveries.check(against: reader.events, in: life) }
