@@ -1,6 +1,6 @@
 import FanfareBase
 
-/// One bit of a sealed segment that the disk lost at rest, within what a batch's checksums cover.
+/// One bit of a sealed segment that the disk gives back wrong, within what a batch's checksums cover.
 struct BitFlip {
     let file: String
     /// Where the batch begins.
@@ -30,20 +30,20 @@ struct BitFlip {
         mask = 1 << UInt8(dice.number(0...7))
     }
 
-    /// Flips the bit, or flips it back.
-    func apply(to bytes: inout [UInt8]) { if offset < bytes.count { bytes[offset] ^= mask } }
-
-    /// Makes the batch's checksums fit the flipped bit: what reading looks like when nobody looks at them.
-    func forgeChecksums(in bytes: inout [UInt8]) {
-        guard offset >= batch + 96 else { return }
+    /// What reads find changed, by offset. With `forgingChecksums` the batch's checksums fit the flipped bit: what reading
+    /// looks like when nobody looks at them.
+    func changes(of bytes: [UInt8], forgingChecksums: Bool) -> [Int: UInt8] {
+        var changes = [offset: mask]
+        guard forgingChecksums, offset >= batch + 96 else { return changes }
         // A CRC is linear: the change of the checksum depends on the change of the bytes alone.
         var change = [UInt8](repeating: 0, count: Self.number(bytes, batch + 32, 4) - 96)
         change[offset - batch - 96] = mask
-        Self.add(Self.difference(change), at: batch + 88, in: &bytes)
-        var header = [UInt8](repeating: 0, count: 88)
         let body = Self.difference(change)
+        Self.add(body, at: batch + 88, to: &changes)
+        var header = [UInt8](repeating: 0, count: 88)
         for index in 0..<4 { header[88 - 4 - 8 + index] = UInt8(truncatingIfNeeded: body >> UInt32(8 * index)) }
-        Self.add(Self.difference(header), at: batch + 8, in: &bytes)
+        Self.add(Self.difference(header), at: batch + 8, to: &changes)
+        return changes
     }
 
     private static func difference(_ change: [UInt8]) -> UInt32 {
@@ -55,8 +55,8 @@ struct BitFlip {
         unsafe bytes.withUnsafeBytes { unsafe crc32c($0) }
     }
 
-    private static func add(_ change: UInt32, at offset: Int, in bytes: inout [UInt8]) {
-        for index in 0..<4 { bytes[offset + index] ^= UInt8(truncatingIfNeeded: change >> UInt32(8 * index)) }
+    private static func add(_ change: UInt32, at offset: Int, to changes: inout [Int: UInt8]) {
+        for index in 0..<4 { changes[offset + index] = UInt8(truncatingIfNeeded: change >> UInt32(8 * index)) }
     }
 
     private static func number(_ bytes: [UInt8], _ offset: Int, _ count: Int) -> Int {

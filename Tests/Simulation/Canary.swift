@@ -17,6 +17,10 @@ enum Canary: String, CaseIterable {
     case leakedEvent
     /// A refusal is told as an acceptance.
     case falseAcceptance
+    /// A sync that failed is taken for done.
+    case overlookedSyncFailure
+    /// Nobody is told that a sync failed.
+    case untoldSyncFailure
     /// A batch on its way to the disk changes in memory.
     case changedWrite
     /// After a restart an event has another `webhook-id`.

@@ -11,6 +11,7 @@ struct Faults {
     var networkNanoseconds = 10_000...100_000
     var fullDisk = 0
     var failedSync = 0
+    var failedRead = 0
 
     /// A machine on which nothing goes wrong.
     static let none = Faults()
@@ -30,6 +31,7 @@ struct Faults {
         faults.networkNanoseconds = 5_000...dice.pick([50_000, 1_000_000, 20_000_000])
         faults.fullDisk = share(500)
         faults.failedSync = share(300)
+        faults.failedRead = share(200)
         return faults
     }
 }

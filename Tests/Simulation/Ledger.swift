@@ -105,6 +105,8 @@ final class Ledger {
     private(set) var violations: [String] = []
     private(set) var acknowledged = 0
     private(set) var delivered = 0
+    /// How often a WebSocket ended because the log could not be read.
+    var readersSentAway = 0
 
     var eventCount: Int { entries.count }
 

@@ -13,6 +13,8 @@ protocol SimulatedMachine: AnyObject {
     var life: Int { get }
     /// Publishers have stopped, clients hang on: the run is being brought to its end.
     var isSettling: Bool { get }
+    /// Reads of the log may fail, or find a flipped bit, in this life.
+    var mayMisread: Bool { get }
 }
 
 extension SimulatedMachine {

@@ -10,8 +10,17 @@ final class SimulatedDisk {
         var durable: [UInt8] = []
         /// What was written since the last sync, in order.
         var pending: [(offset: Int, bytes: [UInt8])] = []
+        /// What reads find changed, by offset, until it is written again.
+        var flipped: [Int: UInt8] = [:]
+
+        func read(at offset: Int, _ count: Int) -> [UInt8] {
+            var bytes = Array(cached[min(offset, cached.count)..<min(offset + count, cached.count)])
+            for (place, mask) in flipped where bytes.indices.contains(place - offset) { bytes[place - offset] ^= mask }
+            return bytes
+        }
 
         func write(_ bytes: ArraySlice<UInt8>, at offset: Int) {
+            if !flipped.isEmpty { flipped = flipped.filter { !(offset..<offset + bytes.count).contains($0.key) } }
             Self.put(bytes, at: offset, in: &cached)
             pending.append((offset, Array(bytes)))
         }
@@ -37,6 +46,7 @@ final class SimulatedDisk {
     /// The next sync of a file fails, and what it was about is dropped.
     var nextSyncFails = false
     var canary: Canary?
+    private var flippedFile: File?
     private var lastSynced: (file: File, before: [UInt8])?
     private var rollBack: [(name: String, bytes: [UInt8])]?
 
@@ -55,7 +65,7 @@ final class SimulatedDisk {
         if nextSyncFails {
             nextSyncFails = false
             file.pending = []
-            return false
+            return canary == .overlookedSyncFailure
         }
         if canary == .earlySync { return true }
         if canary == .unsyncedJournal, files.contains(where: { $0.value === file && $0.key.hasPrefix("journal") }) {
@@ -64,6 +74,11 @@ final class SimulatedDisk {
         if canary == .lostSync { lastSynced = (file, file.durable) }
         file.sync()
         return true
+    }
+
+    /// Whether a segment is being made of `file`: nothing in it counts yet.
+    func isPreparing(_ file: File) -> Bool {
+        files.contains { $0.value === file && ($0.key.hasPrefix("prepared-") || $0.key.hasPrefix("spare-")) }
     }
 
     func syncDirectory() {
@@ -96,16 +111,18 @@ final class SimulatedDisk {
         return BitFlip(in: file.cached, file: name, segment: number, dice)
     }
 
-    /// Reads see `flip`, until it is undone with what this gives back.
-    func apply(_ flip: BitFlip) -> [UInt8] {
-        guard let file = files[flip.file] else { return [] }
-        let before = file.cached
-        flip.apply(to: &file.cached)
-        if canary == .skippedChecksum { flip.forgeChecksums(in: &file.cached) }
-        return before
+    /// Reads see `flip`, until `unflip`.
+    func apply(_ flip: BitFlip) {
+        guard let file = files[flip.file] else { return }
+        file.flipped = flip.changes(of: file.cached, forgingChecksums: canary == .skippedChecksum)
+        flippedFile = file
     }
 
-    func undo(_ flip: BitFlip, _ before: [UInt8]) { files[flip.file]?.cached = before }
+    /// Reads see what was written again.
+    func unflip() {
+        flippedFile?.flipped = [:]
+        flippedFile = nil
+    }
 
     /// Remembers what to come back with.
     func noteForRollBack() {
@@ -162,10 +179,9 @@ final class SimulatedStorage: LogStorage {
     func size(of name: String) throws(LogError) -> UInt64 { UInt64(try file(name).cached.count) }
 
     func read(_ name: String, at offset: UInt64, into target: UnsafeMutableRawBufferPointer) throws(LogError) -> Int {
-        let bytes = try file(name).cached
-        let count = max(0, min(bytes.count - Int(offset), target.count))
-        if count > 0 { unsafe target.copyBytes(from: bytes[Int(offset)..<Int(offset) + count]) }
-        return count
+        let bytes = try file(name).read(at: Int(offset), target.count)
+        unsafe target.copyBytes(from: bytes)
+        return bytes.count
     }
 
     func create(_ name: String) throws(LogError) {

@@ -28,7 +28,7 @@ import Glibc
     }
 
     private static let bufferBytes = 2_048
-    private static let buffersPerShard = 24
+    private let buffersPerShard: Int
 
     let dice: Dice
     let timeline: Timeline
@@ -38,6 +38,8 @@ import Glibc
     /// Takes what the shards must never do.
     let violation: (String) -> Void
     private(set) var isAlive = true
+    /// When the service must have ended because a sync has failed; nil while none has.
+    private(set) var endIsDueAt: UInt64?
     /// Who listens elsewhere, by port of 127.0.0.1.
     var endpoints: [UInt16: Endpoint] = [:]
     /// Connects under way, by token.
@@ -55,7 +57,7 @@ import Glibc
     private(set) var links: [Int32: Link] = [:]
 
     init(
-        shards: Int, dice: Dice, timeline: Timeline, disk: SimulatedDisk, faults: Faults,
+        shards: Int, dice: Dice, timeline: Timeline, disk: SimulatedDisk, faults: Faults, buffersPerShard: Int = 24,
         violation: @escaping (String) -> Void
     ) {
         self.dice = dice
@@ -65,10 +67,11 @@ import Glibc
         self.violation = violation
         ready = Array(repeating: [], count: shards)
         signals = Array(repeating: nil, count: shards)
-        unsafe buffers = (0..<shards * Self.buffersPerShard).map { _ in
+        self.buffersPerShard = buffersPerShard
+        unsafe buffers = (0..<shards * buffersPerShard).map { _ in
             .allocate(byteCount: Self.bufferBytes, alignment: 8)
         }
-        freeBuffers = Array(repeating: Array(0..<UInt16(Self.buffersPerShard)), count: shards)
+        freeBuffers = Array(repeating: Array(0..<UInt16(buffersPerShard)), count: shards)
     }
 
     deinit { unsafe buffers.forEach { unsafe $0.deallocate() } }
@@ -202,7 +205,7 @@ import Glibc
             }
             var count = min(link.inbound.count, Self.bufferBytes)
             if dice.perMille(faults.shortReceive) { count = dice.number(1...count) }
-            let address = unsafe buffers[link.shard * Self.buffersPerShard + Int(buffer)]
+            let address = unsafe buffers[link.shard * buffersPerShard + Int(buffer)]
             unsafe UnsafeMutableRawBufferPointer(start: address, count: count).copyBytes(from: link.inbound[..<count])
             link.inbound.removeFirst(count)
             let more = !dice.perMille(faults.endedMultishot)
@@ -418,6 +421,7 @@ import Glibc
     private func open(_ name: String, flags: Int32) -> Int32 {
         let create = flags & O_CREAT != 0
         if create, disk.isFull { return -ENOSPC }
+        if flags & O_ACCMODE == O_RDONLY, dice.perMille(faults.failedRead) { return -EIO }
         guard let file = disk.open(name, create: create) else { return -ENOENT }
         nextDescriptor += 1
         objects[nextDescriptor] = .file(file)
@@ -427,23 +431,30 @@ import Glibc
     private func sync(_ object: Object?) -> Int32 {
         switch object {
         case .directory: disk.syncDirectory()
-        case .file(let file): return disk.sync(file) ? 0 : -EIO
+        case .file(let file): return synced(file) ? 0 : -EIO
         case .link, nil: return -EBADF
         }
         return 0
+    }
+
+    private func synced(_ file: SimulatedDisk.File) -> Bool {
+        if disk.sync(file) { return true }
+        // A segment being prepared holds nothing yet: it is closed and removed first.
+        let cleaningUp = disk.isPreparing(file) ? 3 * faults.diskNanoseconds.upperBound + 10_000_000 : 0
+        endIsDueAt = endIsDueAt ?? timeline.now + UInt64(cleaningUp)
+        return false
     }
 
     private func read(_ operation: Operation, _ object: Object?) -> Int32 {
         guard case .file(let file) = object, let address = unsafe operation.address else {
             return -EBADF
         }
-        let offset = Int(operation.offset)
-        let count = max(0, min(operation.length, file.cached.count - offset))
-        guard count > 0 else { return 0 }
+        if dice.perMille(faults.failedRead) { return -EIO }
+        let bytes = file.read(at: Int(operation.offset), operation.length)
         // Safe: a read's memory is the shard's until the completion.
-        unsafe UnsafeMutableRawBufferPointer(start: UnsafeMutableRawPointer(mutating: address), count: count)
-            .copyBytes(from: file.cached[offset..<offset + count])
-        return Int32(count)
+        unsafe UnsafeMutableRawBufferPointer(start: UnsafeMutableRawPointer(mutating: address), count: bytes.count)
+            .copyBytes(from: bytes)
+        return Int32(bytes.count)
     }
 
     private func write(_ operation: Operation, _ object: Object?, _ bytes: [UInt8]) -> Int32 {
@@ -464,7 +475,7 @@ import Glibc
             return Int32(count)
         }
         file.write(bytes[...], at: Int(operation.offset))
-        if operation.kind == .writeAndSync, !disk.sync(file) { return -EIO }
+        if operation.kind == .writeAndSync, !synced(file) { return -EIO }
         return Int32(bytes.count)
     }
 

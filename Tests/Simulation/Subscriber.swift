@@ -150,11 +150,18 @@ final class Subscriber: SimulatedClient {
         switch frame[0] {
         case 0x81: message(payload)
         case 0x89: if let link { machine.kernel?.send([0x8A, 0x80, 1, 2, 3, 4], on: link) }
-        case 0x88: break
+        case 0x88: closed(payload)
         default: machine.ledger.violation("a WebSocket frame begins with \(frame[0])")
         }
         rest = rest.dropFirst(header + length)
         return true
+    }
+
+    /// The service ends the connection; 1011 says that it could not read the log.
+    private func closed(_ payload: ArraySlice<UInt8>) {
+        guard payload.prefix(2).elementsEqual([0x03, 0xF3]) else { return }
+        machine.ledger.readersSentAway += 1
+        if !machine.mayMisread { machine.ledger.violation("a subscriber was told 1011, and every read succeeded") }
     }
 
     // MARK: Messages

@@ -13,6 +13,8 @@ struct Outcome {
     var delivered: Int
     /// Requests that endpoints got.
     var attempts: Int
+    /// WebSockets that ended because the log could not be read.
+    var sentAway: Int
 
     /// What to print: the violations, and the line that shows them again.
     var description: String {
@@ -41,6 +43,10 @@ struct Outcome {
     private var helper: Operator?
     /// The disk was full or failed in this life.
     private var diskWasBroken = false
+    /// A bit of the log reads wrong in this life.
+    private var bitIsFlipped = false
+    /// What the service told the operator in this life.
+    private let reports = Reports()
 
     init(seed: UInt64, canary: Canary? = nil) {
         self.seed = seed
@@ -60,6 +66,10 @@ struct Outcome {
         configuration.log.segmentBytes = dice.pick([64 << 10, 128 << 10, 1 << 20])
         if dice.perMille(350) {
             configuration.log.retention.sizeBytes = configuration.log.segmentBytes * dice.pick([1, 2, 4])
+            ledger.hasRetention = true
+        }
+        if dice.perMille(200) {
+            configuration.log.retention.ageMilliseconds = dice.pick([1_000, 10_000, 100_000])
             ledger.hasRetention = true
         }
         configuration.limits.connections = 64
@@ -84,7 +94,7 @@ struct Outcome {
         return Outcome(
             seed: seed, violations: ledger.violations, digest: timeline.digest, lives: life,
             acknowledged: ledger.acknowledged, delivered: ledger.delivered,
-            attempts: endpoints.reduce(0) { $0 + $1.deliveries.attempts })
+            attempts: attempts, sentAway: ledger.readersSentAway)
     }
 
     // MARK: Start and end
@@ -93,6 +103,7 @@ struct Outcome {
     private func start() -> Bool {
         disk.isFull = false
         disk.nextSyncFails = false
+        reports.removeAll()
         if life > 0 { checkAtRest() }
         for attempt in 0...3 {
             let changes = attempt < 3 && life > 0 && dice.perMille(400) ? dice.number(0...40) : .max
@@ -105,7 +116,8 @@ struct Outcome {
             timeline.wallOffset += UInt64(dice.number(0...2_000_000_000))
             do throws(Service.StartError) {
                 let service = try SteppedService(
-                    configuration, on: machine, time: timeline.time, seed: dice.next(), report: { _ in })
+                    configuration, on: machine, time: timeline.time, seed: dice.next(),
+                    report: { [reports, canary] in if canary != .untoldSyncFailure { reports.add($0) } })
                 begin(service)
                 return true
             } catch {
@@ -130,14 +142,23 @@ struct Outcome {
             }
         }
         guard let flip = disk.chooseFlip() else { return }
-        let before = disk.apply(flip)
+        disk.apply(flip)
         let report = LogVerifier.verify(SimulatedStorage(disk: disk, changesLeft: .max))
         if !report.damage.contains(where: { $0.file == flip.file && $0.offset == UInt64(flip.batch) }) {
             ledger.violation(
                 "verify overlooks a bit flipped at \(flip.offset) of \(flip.file), batch at \(flip.batch): \(report)")
         }
-        disk.undo(flip, before)
+        disk.unflip()
     }
+
+    /// In this life a bit of the log reads wrong: whoever comes to it is sent away, the others do not notice.
+    private func flipBit() {
+        guard !isSettling, dice.perMille(250), let flip = disk.chooseFlip() else { return }
+        disk.apply(flip)
+        bitIsFlipped = true
+    }
+
+    var mayMisread: Bool { bitIsFlipped || (kernel?.faults.failedRead ?? 0) > 0 }
 
     private func definitions() -> [SubscriptionDefinition] {
         if endpoints.isEmpty {
@@ -183,6 +204,8 @@ struct Outcome {
         kernel?.die()
         kernel = nil
         service = nil
+        disk.unflip()
+        bitIsFlipped = false
         if losingPower {
             disk.losePower()
             ledger.lostPower()
@@ -198,6 +221,7 @@ struct Outcome {
         let end = timeline.now + UInt64(dice.delay(10_000_000...longest))
         planDiskFaults(until: end)
         planClockJumps(until: end)
+        flipBit()
         if dice.perMille(150) {
             timeline.at(timeline.now + (end - timeline.now) / 2) { [weak service] in service?.drain() }
         }
@@ -314,10 +338,20 @@ struct Outcome {
         _ service: SteppedService, _ number: Int, _ kernel: SimulatedKernel, _ batch: inout CompletionBatch
     ) {
         service.awake(number)
+        let due = kernel.endIsDueAt
         kernel.collect(number, into: &batch)
         let deadline = service.shards[number].turn(batch, time: timeline.time)
         deadlines[number] = deadline?.nanoseconds ?? .max
         kernel.submit(service.shards[number].operations, shard: number)
+        if number == 0, let due, timeline.now >= due { checkFailure(service) }
+    }
+
+    /// The shard that owns the log knows that a sync has failed: the process ends and says why.
+    private func checkFailure(_ service: SteppedService) {
+        let isTold = reports.contains("the disk failed under the log")
+        if service.context.state != .stopped || service.context.failure == nil || !isTold {
+            ledger.violation("a sync failed and the service does not end and say so: it is \(service.context.state)")
+        }
     }
 
     // MARK: The verdict
