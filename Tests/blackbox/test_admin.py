@@ -260,7 +260,8 @@ class Lists(AdminTest):
         self.service.start()
         self.assertEqual(self.service.subscription("dead")["dead_letters"], 1)
         self.assertEqual(self.post("/v1/subscriptions/dead/redeliver").json()["redelivering"], 1)
-        self.assertEqual(receiver.wait(6, "/d")[5].event()["id"], "0")
+        # What the journal had not yet of the first redelivery is delivered again: at least once.
+        eventually(lambda: [d.event()["id"] for d in receiver.at("/d")[5:]].count("0") == 1, what="the other dead letter")
 
     def test_a_bad_range_is_told_with_pointers(self):
         self.put("mine", definition())
