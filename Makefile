@@ -99,14 +99,12 @@ simulate: deps ## run the real shards on a simulated machine: SEEDS=N runs, from
 	SWIFT_DETERMINISTIC_HASHING=1 SEEDS=$(SEEDS) FIRST=$(FIRST) \
 	  swift test -c release --skip-build --disable-xctest --filter SimulationTests
 
-ROUNDS ?= 60
-SEED ?= 1
-crash: build ## kill the real binary under load and reconcile: ROUNDS=N rounds, from seed SEED on
-	@FANFARE="$${FANFARE:-$$PWD/$(BINARY)}" python3 Tests/crash/crash.py --rounds $(ROUNDS) --seed $(SEED)
-
 ROUNDS ?=
-ONLY ?=
 SEED ?=
+crash: build ## kill the real binary under load and reconcile: ROUNDS=N rounds (60), from seed SEED on (1)
+	@FANFARE="$${FANFARE:-$$PWD/$(BINARY)}" python3 Tests/crash/crash.py --rounds $(or $(ROUNDS),60) --seed $(or $(SEED),1)
+
+ONLY ?=
 FUZZ_SECONDS ?= 30
 fuzz: deps ## change good inputs at random and feed them to every decoder: FUZZ_SECONDS each; ONLY=, SEED=, ROUNDS=
 	@swift build -c release --build-tests

@@ -1,8 +1,11 @@
 """The commands against a real service: what they print, how they end, and that they outlive its restarts."""
 
+import http.server
 import json
+import queue
 import signal
 import subprocess
+import threading
 
 import harness
 from harness import Certificates, FanfareTest, event, eventually, events, run_command
@@ -172,13 +175,14 @@ class Receive(Commands):
     def receiver(self, port, *arguments):
         process = self.started(
             "receive", "--listen", f"127.0.0.1:{port}", "--url", self.service.url, "--topic", "orders.>", *arguments)
-        eventually(lambda: self.service.request("GET", "/v1/subscriptions").json()["subscriptions"], what="registering")
+        # From here on an interruption ends it well; while it registers, it is a failure (exit 69).
+        self.assertIn("as subscription receive-", process.stdout.readline())
         return process
 
     def test_it_outlives_the_services_restart_and_sees_the_same_id(self):
         process = self.receiver(harness.free_port(), "--status", "500,200", "--count", "2")
         self.service.publish(event(id="one"))
-        first = process.stdout.readline() + process.stdout.readline()
+        first = process.stdout.readline()
         eventually(
             lambda: self.service.request("GET", "/v1/subscriptions").json()["subscriptions"][0]["retrying"] == 1,
             what="the retry to be noted")
@@ -205,6 +209,36 @@ class Receive(Commands):
                 process.communicate(timeout=10)
                 self.assertEqual(process.returncode, 0)
                 self.assertEqual(self.service.request("GET", "/v1/subscriptions").json()["subscriptions"], [])
+
+    def test_interrupted_before_the_answer_it_removes_what_may_have_been_made(self):
+        asked = queue.Queue()
+        answer = threading.Event()
+
+        class Slow(http.server.BaseHTTPRequestHandler):
+            def do_PUT(self):
+                asked.put(("PUT", self.path))
+                answer.wait(20)
+
+            def do_DELETE(self):
+                asked.put(("DELETE", self.path))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+        self.addCleanup(server.server_close)
+        self.addCleanup(answer.set)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.shutdown)
+        process = self.started("receive", "--listen", f"127.0.0.1:{harness.free_port()}", "--topic", "a",
+                               "--url", f"http://127.0.0.1:{server.server_port}")
+        _, path = asked.get(timeout=20)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(asked.get(timeout=20), ("DELETE", path))
+        _, errors = process.communicate(timeout=20)
+        self.assertEqual((process.returncode, "interrupted" in errors), (69, True), errors)
 
     def test_it_ends_well_when_the_service_has_gone(self):
         process = self.receiver(harness.free_port())

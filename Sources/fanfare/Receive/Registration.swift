@@ -29,7 +29,7 @@ struct Registration {
         let definition = JSONOutput.object([
             .init("topics", .array(topics.map { .string($0) })), .init("webhook", .object(webhook)),
         ])
-        let answer = try SimpleRequest(loop, target).send("PUT", path, body: definition.line)
+        let answer = try make(definition)
         let document: JSONDocument
         do throws(JSONSyntaxError) { document = try JSONDocument(answer.body) } catch {
             throw .unavailable("\(target.url): the answer is not JSON: \(error)")
@@ -38,6 +38,15 @@ struct Registration {
             throw .unavailable("\(target.url): the answer holds no signing secret")
         }
         return secret
+    }
+
+    private func make(_ definition: JSONOutput) throws(CommandFailure) -> SimpleRequest.Answer {
+        do throws(CommandFailure) { return try SimpleRequest(loop, target).send("PUT", path, body: definition.line) } catch {
+            // Interrupted, or without an answer in time, it may have been made all the same. What says why is the first
+            // failure: the second only says that there is nothing, or no service, to remove it from.
+            do throws(CommandFailure) { _ = try SimpleRequest(loop, target).send("DELETE", path) } catch _ {}
+            throw error
+        }
     }
 
     /// Removes the subscription; a service that is not there is told to the person, who can do it later.
