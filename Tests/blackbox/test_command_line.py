@@ -109,7 +109,7 @@ class Arguments(FanfareTest):
             ["subscribe", "--topic", "a", "--url", "tcp://127.0.0.1:1", "--transport", "sse"],
             ["receive", "--status", "99"], ["receive", "--delay", "soon"], ["receive", "--secret", "hunter2"],
             ["receive", "--count", "0"], ["receive", "--listen", "here"], ["receive", "--topic", "a", "--secret", "whsec_AAAA"],
-            ["schema", "profile"], ["schema", "menu"], ["bench"], ["log", "show", "d", "--from", "x"], ["nonsense"],
+            ["schema", "menu"], ["bench"], ["bench", "--list", "--profile", "x.json"], ["log", "show", "d", "--from", "x"], ["nonsense"],
         ):
             with self.subTest(" ".join(arguments)):
                 result = run_command(*arguments, input="")

@@ -57,4 +57,20 @@ package enum ConfigurationRange {
     package static let headers = 32
     /// Bytes of a header's value.
     package static let headerValueBytes = 4096
+    /// Milliseconds a load profile measures: up to a day, for a soak.
+    package static let profileMilliseconds = 1...86_400_000
+    /// Milliseconds a load profile warms up.
+    package static let profileWarmUpMilliseconds = 0...600_000
+    /// Events of one run: each has its times in the load generator's memory, and a number of eight digits.
+    package static let profileEvents = 20_000_000
+    /// Groups of subscribers of one profile.
+    package static let profileAudiences = 1...64
+    /// Subscribers of one group: descriptors bound them earlier.
+    package static let profileSubscribers = 1...200_000
+    /// Topics of one profile.
+    package static let profileTopics = 1...1_000_000
+    /// Connections that a profile's events are sent on.
+    package static let profileConnections = 1...10_000
+    /// Bytes of a profile's events: the least has room for the envelope.
+    package static let profileEventBytes = 160...(16 << 20)
 }

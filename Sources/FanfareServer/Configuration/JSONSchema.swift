@@ -7,6 +7,8 @@ package enum JSONSchema: String, Sendable, CaseIterable {
     case config
     /// A file of `subscriptions.d`, or the body of `PUT /v1/subscriptions/ID`.
     case subscription
+    /// A file of `load-profiles`, for `fanfare bench`.
+    case profile
 
     /// Why there is no schema of a kind.
     package struct UnknownKind: Error, Sendable, Hashable, CustomStringConvertible {
@@ -16,16 +18,13 @@ package enum JSONSchema: String, Sendable, CaseIterable {
 
     /// The kind called `name`.
     ///
-    /// - Throws: A sentence for the user: `profile` comes with a later version, everything else is misspelt.
+    /// - Throws: A sentence for the user.
     package init(named name: String) throws(UnknownKind) {
         if let kind = Self(rawValue: name) {
             self = kind
             return
         }
         let allowed = "allowed is " + Self.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: " or ")
-        if name == "profile" {
-            throw UnknownKind(description: "found \"profile\", whose schema a later version brings, \(allowed)")
-        }
         throw UnknownKind(description: "found \"\(name)\", \(allowed)")
     }
 
@@ -37,6 +36,7 @@ package enum JSONSchema: String, Sendable, CaseIterable {
         switch self {
         case .config: document(ConfigurationForms.configuration, title: "fanfare.json")
         case .subscription: document(SubscriptionForms.subscription, title: "A fanfare subscription")
+        case .profile: document(LoadProfileForms.profile, title: "A fanfare load profile")
         }
     }
 

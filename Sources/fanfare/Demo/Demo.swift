@@ -33,7 +33,7 @@ struct Demo: FanfareCommand {
 
     func perform() throws(CommandFailure) {
         let loop = try Loops.make()
-        let folder = try DemoFolder()
+        let folder = try ServiceFolder("demo")
         defer { folder.remove() }
         let audience = DemoAudience(loop, eventCount: seconds * rate)
         var endpoints: [DemoEndpoint] = []
@@ -51,7 +51,7 @@ struct Demo: FanfareCommand {
         try report(audience, run)
     }
 
-    private func start(_ folder: DemoFolder) throws(CommandFailure) -> Service {
+    private func start(_ folder: ServiceFolder) throws(CommandFailure) -> Service {
         let loaded: LoadedConfiguration
         do throws(Diagnostics) {
             loaded = try ConfigurationReader.read("\(folder.path)/fanfare.json")
@@ -67,7 +67,7 @@ struct Demo: FanfareCommand {
 
     /// Connects the sockets; gives where to publish.
     private func connect(
-        _ audience: DemoAudience, _ service: Service, _ folder: DemoFolder
+        _ audience: DemoAudience, _ service: Service, _ folder: ServiceFolder
     ) throws(CommandFailure) -> ClientTarget {
         let plain = try target("plain", "http", service, folder)
         let encrypted = try target("tls", "https", service, folder)
@@ -78,7 +78,7 @@ struct Demo: FanfareCommand {
     }
 
     private func target(
-        _ listener: String, _ scheme: String, _ service: Service, _ folder: DemoFolder
+        _ listener: String, _ scheme: String, _ service: Service, _ folder: ServiceFolder
     ) throws(CommandFailure) -> ClientTarget {
         guard let address = service.addresses.first(where: { $0.listener.name == listener }) else {
             throw .unavailable("the service has no listener \(listener)")

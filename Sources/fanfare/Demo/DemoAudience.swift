@@ -36,18 +36,14 @@ final class DemoAudience: SubscriberObserver {
     // MARK: Webhooks
 
     /// Opens an endpoint with a certificate of `folder`, listening on a free port.
-    func openEndpoint(_ number: Int, _ folder: DemoFolder) throws(CommandFailure) -> DemoEndpoint {
+    func openEndpoint(_ number: Int, _ folder: ServiceFolder) throws(CommandFailure) -> DemoEndpoint {
         let interest = number % DemoEvents.interests.count
         let secret =
             "whsec_"
             + String(decoding: Base64.encode((0..<32).map { _ in UInt8.random(in: .min ... .max) }), as: UTF8.self)
         let member = tally.join(.webhook, interest: interest)
         do {
-            let context = try TLSContext.server(
-                identity: TLSIdentity(
-                    certificateChainPEM: folder.certificate.certificatePEM,
-                    privateKeyPEM: folder.certificate.privateKeyPEM),
-                tickets: TLSTicketKeys())
+            let context = try folder.serverContext()
             let signer = try WebhookSigner([try WebhookSecret(secret)])
             let receiver = WebhookReceiver(loop, signer: signer) { [unowned self] in take($0, member) }
             let address = try receiver.listen(at: SocketAddress(parsing: "127.0.0.1:0"), tls: context)

@@ -1,4 +1,5 @@
 import FanfareBase
+import FanfareLoad
 import FanfareWire
 
 /// The events of the demo: what a shop with orders, payments and cooled vans would publish, sizes as varied as there.
@@ -22,17 +23,16 @@ struct DemoEvents {
         Topic(name: "orders.shipped", interests: [0, 3]),
     ]
 
-    private static let beginning: StaticString = "\"specversion\":\"1.0\",\"id\":\"demo-"
-    private static let digits = 8
+    private static let numbering = EventNumbering(prefix: "demo-")
     private static let names = ["Asa Lindström", "Miguel Ângelo", "陳怡君", "Zoë Brown", "Oluwaseun Ade", "Jürgen Groß"]
     private static let things = [
         "espresso beans 1 kg", "oat milk", "hand grinder", "filter papers", "kettle, 0.9 l", "mug",
     ]
 
-    private var random: UInt64
+    private var random: SplitMix64
 
     /// Events that are the same for the same `seed`.
-    init(seed: UInt64) { random = seed }
+    init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
     /// The topic of event `number`.
     static func topic(of number: Int) -> Topic { topics[number % topics.count] }
@@ -40,19 +40,14 @@ struct DemoEvents {
     /// Event `number` as structured JSON.
     mutating func event(_ number: Int, time: String) -> [UInt8] {
         let topic = Self.topic(of: number).name
-        let text = String(number)
-        let padded = String(repeating: "0", count: Self.digits - text.count) + text
         return Array(
-            ("{\(Self.beginning)\(padded)\",\"source\":\"/demo/shop\",\"type\":\"\(topic)\",\"time\":\"\(time)\",\"data\":"
+            ("{\(Self.numbering.members(number)),\"source\":\"/demo/shop\",\"type\":\"\(topic)\",\"time\":\"\(time)\",\"data\":"
                 + data(topic, number) + "}").utf8)
     }
 
     /// The number of an event as sockets or structured webhooks deliver it; nil when it is none of the demo's.
     static func number(in event: ByteView, isOnSocket: Bool) -> Int? {
-        let start = isOnSocket ? EventRecord.membersOffset : 1
-        let digitsAt = start + beginning.utf8CodeUnitCount
-        guard event.count > digitsAt + digits, event.slice(from: start).hasPrefix(beginning) else { return nil }
-        return event.slice(digitsAt..<digitsAt + digits).decimal
+        numbering.number(in: event, from: isOnSocket ? EventRecord.membersOffset : 1)
     }
 
     private mutating func data(_ topic: String, _ number: Int) -> String {
@@ -88,18 +83,9 @@ struct DemoEvents {
     private mutating func pick(_ from: [String]) -> String { from[below(from.count)] }
 
     private mutating func hex() -> String {
-        let text = String(next(), radix: 16)
+        let text = String(random.next(), radix: 16)
         return String(repeating: "0", count: 16 - text.count) + text
     }
 
-    private mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
-
-    /// SplitMix64.
-    private mutating func next() -> UInt64 {
-        random &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = random
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
-    }
+    private mutating func below(_ bound: Int) -> Int { Int(random.next() % UInt64(bound)) }
 }

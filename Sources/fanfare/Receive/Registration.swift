@@ -41,7 +41,9 @@ struct Registration {
     }
 
     private func make(_ definition: JSONOutput) throws(CommandFailure) -> SimpleRequest.Answer {
-        do throws(CommandFailure) { return try SimpleRequest(loop, target).send("PUT", path, body: definition.line) } catch {
+        do throws(CommandFailure) {
+            return try SimpleRequest(loop, target).send("PUT", path, body: definition.line)
+        } catch {
             // Interrupted, or without an answer in time, it may have been made all the same. What says why is the first
             // failure: the second only says that there is nothing, or no service, to remove it from.
             do throws(CommandFailure) { _ = try SimpleRequest(loop, target).send("DELETE", path) } catch _ {}

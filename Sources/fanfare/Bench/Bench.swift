@@ -1,0 +1,122 @@
+import ArgumentParser
+import FanfareBase
+import FanfareLoad
+import FanfareServer
+import Glibc
+
+/// `fanfare bench`: loads a service as a profile says, reconciles every delivery and tells how long each took.
+struct Bench: FanfareCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure a service under a load profile.",
+        discussion: """
+            Starts a service of its own, with a log in a temporary folder, unless --url names one. Events are sent at the \
+            times the profile sets, whether or not earlier ones are acknowledged, and latencies count from those times.
+
+            Ends with 70 when a delivery is lost, repeated on a socket or out of order, or a goal of the profile is missed.
+            """)
+
+    @Option(help: ArgumentHelp("The load profile.", valueName: "file"))
+    var profile: String?
+
+    @Flag(help: "List the profiles of --profiles, and what they are for.")
+    var list = false
+
+    @Option(help: ArgumentHelp("Where --list looks.", valueName: "folder"))
+    var profiles = "load-profiles"
+
+    @Option(
+        help: ArgumentHelp("Also write the result to this folder, NAME.json; made when missing.", valueName: "folder"))
+    var output: String?
+
+    @Option(
+        help:
+            "A service that is there already: http:// or https:// with HOST:PORT. Webhooks must be able to reach this machine's loopback address."
+    )
+    var url: String?
+
+    @Option(help: "The bearer token for --url; without it the environment's FANFARE_TOKEN is used.")
+    var token: String?
+
+    @Option(help: ArgumentHelp("Trust the certificates in this PEM file and no others, for --url.", valueName: "file"))
+    var ca: String?
+
+    func validate() throws {
+        guard list != (profile != nil) else { throw ValidationError("bench takes either --profile or --list.") }
+    }
+
+    func perform() throws(CommandFailure) {
+        guard let profile else { return try listProfiles() }
+        let plan = BenchPlan(try Self.read(profile), run: String(PublishRequests.identifier().prefix(8)))
+        let loop = try Loops.make()
+        Terminal.line("\(Self.name(profile)): \(plan.profile.description)")
+        if let url {
+            var options = ServiceOptions()
+            (options.url, options.token, options.ca) = (url, token, ca)
+            try run(plan, loop, try BenchTargets(try options.httpTarget(), plan.profile), nil, nil)
+        } else {
+            let folder = try ServiceFolder("bench")
+            defer { folder.remove() }
+            try folder.configure(plan.profile)
+            let service = try BenchService(folder)
+            defer { service.stop() }
+            try run(plan, loop, try BenchTargets(service, folder), service, folder)
+        }
+    }
+
+    private func run(
+        _ plan: BenchPlan, _ loop: ClientLoop, _ targets: BenchTargets, _ service: BenchService?,
+        _ folder: ServiceFolder?
+    ) throws(CommandFailure) {
+        let audience = BenchAudience(loop, plan)
+        var webhooks = BenchWebhooks(loop, targets.publish, plan)
+        defer { webhooks.remove() }
+        for group in audience.groups where group.audience.transport == .webhook {
+            let url = try audience.openEndpoint(group.audience, folder)
+            let authority = group.audience.isEncrypted ? folder.map { "\($0.path)/ca.pem" } : nil
+            try webhooks.make(group.members, at: url, authority: authority)
+        }
+        let run = BenchRun(loop, plan, audience, targets, service)
+        try run.run()
+        audience.leave()
+        try report(BenchReport(name: Self.name(profile ?? ""), plan: plan, audience: audience, measures: run.measures))
+    }
+
+    private func report(_ report: BenchReport) throws(CommandFailure) {
+        for line in report.lines { Terminal.line(line) }
+        if let output { try write(report, to: output) }
+        guard report.misses.isEmpty else { throw CommandFailure(report.misses.joined(separator: "\n"), code: 70) }
+    }
+
+    private func write(_ report: BenchReport, to folder: String) throws(CommandFailure) {
+        if unsafe mkdir(folder, 0o755) != 0, errno != EEXIST { throw .io("\(folder): cannot be made (errno \(errno))") }
+        let path = "\(folder)/\(report.name).json"
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw .io("\(path): cannot be written (errno \(errno))") }
+        Terminal.write(report.output.page, to: descriptor)
+        close(descriptor)
+        Terminal.line("written to \(path)")
+    }
+
+    private func listProfiles() throws(CommandFailure) {
+        guard case .success(let names) = Surroundings.process.names(profiles) else {
+            throw .usage("\(profiles): there is no such folder, or it cannot be read")
+        }
+        var table = Table(["profile", "what it is for"], leftAligned: [0, 1])
+        for name in names.sorted() where name.hasSuffix(".json") {
+            table.add(["\(profiles)/\(name)", try Self.read("\(profiles)/\(name)").description])
+        }
+        for line in table.lines { Terminal.line(line) }
+    }
+
+    private static func read(_ path: String) throws(CommandFailure) -> LoadProfile {
+        do throws(Diagnostics) { return try LoadProfile.read(path) } catch {
+            throw CommandFailure(error.description, code: error.exitCode)
+        }
+    }
+
+    /// The file's name without folder and ending.
+    private static func name(_ path: String) -> String {
+        let file = path.split(separator: "/").last.map(String.init) ?? path
+        return file.hasSuffix(".json") ? String(file.dropLast(5)) : file
+    }
+}

@@ -1,0 +1,159 @@
+import FanfareBase
+import FanfareLoad
+import FanfareServer
+
+/// What a run has shown, for people and for machines.
+struct BenchReport {
+    /// Shares of deliveries whose latency is told.
+    private static let percentiles: [(name: String, share: Double)] = [
+        ("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999), ("max", 1),
+    ]
+    /// The share of its cores from which on a side counts as what limited the run.
+    private static let busyShare = 0.9
+    /// Nanoseconds by which 1 % of the sends may be late before the load itself counts as late.
+    private static let lateNanosecondsMax: UInt64 = 5_000_000
+
+    let name: String
+    let plan: BenchPlan
+    let audience: BenchAudience
+    let measures: BenchRun.Measures
+
+    /// What did not go as it must or as the profile wants it, a sentence each; empty when all is well.
+    var misses: [String] {
+        var misses: [String] = []
+        if audience.misdirected > 0 {
+            misses.append("\(audience.misdirected) deliveries reached who had not asked for them")
+        }
+        for (index, group) in audience.groups.enumerated() {
+            let account = audience.account(ofGroup: index)
+            if account.lost > 0 { misses.append("\(group.title): \(account.lost) deliveries are lost") }
+            if account.reordered > 0 { misses.append("\(group.title): \(account.reordered) came out of order") }
+            // A webhook may come twice; a socket's event may not.
+            if account.duplicates > 0, group.audience.transport != .webhook {
+                misses.append("\(group.title): \(account.duplicates) came twice")
+            }
+            for (name, share, goal) in plan.profile.goals.all {
+                let found = group.latency.percentile(share)
+                guard found > UInt64(goal) * 1_000_000 else { continue }
+                misses.append("\(group.title): \(name) is \(Self.milliseconds(found)) ms, the goal \(goal) ms")
+            }
+        }
+        return misses
+    }
+
+    /// What kept the run from being faster or more exact; nil when nothing was near its limit.
+    var limit: String? {
+        let late = measures.sendDelay.percentile(0.99)
+        if measures.loadCPU / measures.seconds > Self.busyShare {
+            return
+                "the load generator, which used \(Self.share(measures.loadCPU / measures.seconds)) of a core: latencies hold its own delays"
+        }
+        if late > Self.lateNanosecondsMax {
+            return
+                "the load generator or the machine: 1 % of the events were sent \(Self.milliseconds(late)) ms late or later"
+        }
+        guard let cpu = measures.serviceCPU else { return nil }
+        let share = cpu / measures.seconds / Double(plan.profile.shards)
+        return share > Self.busyShare ? "the service, which used \(Self.share(share)) of its cores" : nil
+    }
+
+    /// For people.
+    var lines: [String] {
+        var table = Table(
+            ["milliseconds", "members", "deliveries", "lost", "twice", "disordered"] + Self.percentiles.map(\.name))
+        for (index, group) in audience.groups.enumerated() {
+            let account = audience.account(ofGroup: index)
+            let counts = [group.members.count, group.deliveries, account.lost, account.duplicates, account.reordered]
+            table.add([group.title] + counts.map(String.init) + Self.cells(group.latency))
+        }
+        let blank = ["", "", "", "", ""]
+        table.add(["last of all receivers"] + blank + Self.cells(audience.timeToLast))
+        table.add(["acknowledged"] + blank + Self.cells(measures.acknowledged))
+        table.add(["sent late by"] + blank + Self.cells(measures.sendDelay))
+        return table.lines + [""] + rates
+    }
+
+    private var rates: [String] {
+        var lines = [
+            "\(plan.offsets.count) events, \(audience.delivered) deliveries in \(Self.text(measures.seconds, 2)) s: "
+                + "\(Int(Double(audience.delivered) / measures.seconds)) a second"
+        ]
+        if let cpu = measures.serviceCPU {
+            let rate = cpu > 0 ? "\(Int(Double(audience.delivered) / cpu)) deliveries" : "too little to tell"
+            lines.append("the service used \(Self.text(cpu, 2)) s of CPU: \(rate) a CPU second")
+        }
+        if let bytes = measures.bytesPerSocket { lines.append("a socket took \(bytes) bytes of the service's memory") }
+        lines.append("limited by: \(limit ?? "nothing; the rate was the profile's")")
+        return lines
+    }
+
+    /// For machines.
+    var output: JSONOutput {
+        let machine = BenchMachine.current
+        return .object([
+            .init("profile", .string(name)), .init("at", .string(RFC3339.text(Clock.wall))),
+            .init("version", .string(ServiceVersion.text)), .init("machine", machine.output),
+            .init("load", plan.profile.output), .init("events", .integer(plan.offsets.count)),
+            .init("deliveries", .integer(audience.delivered)), .init("seconds", .number(measures.seconds)),
+            .init("deliveries_per_second", .number(Double(audience.delivered) / measures.seconds)),
+            .init("service_cpu_seconds", measures.serviceCPU.map { .number($0) } ?? .null),
+            .init("load_cpu_seconds", .number(measures.loadCPU)),
+            .init("bytes_per_socket", measures.bytesPerSocket.map { .integer($0) } ?? .null),
+            .init("limited_by", limit.map { .string($0) } ?? .null),
+            .init("misses", .array(misses.map { .string($0) })),
+            .init("subscribers", .array(audience.groups.indices.map(groupOutput))),
+            .init("last_of_all_ns", Self.output(audience.timeToLast)),
+            .init("acknowledged_ns", Self.output(measures.acknowledged)),
+            .init("sent_late_ns", Self.output(measures.sendDelay)),
+        ])
+    }
+
+    private func groupOutput(_ index: Int) -> JSONOutput {
+        let group = audience.groups[index]
+        let account = audience.account(ofGroup: index)
+        return .object([
+            .init("transport", .string(group.audience.transport.rawValue)),
+            .init("tls", .boolean(group.audience.isEncrypted)), .init("count", .integer(group.members.count)),
+            .init("deliveries", .integer(group.deliveries)), .init("lost", .integer(account.lost)),
+            .init("duplicates", .integer(account.duplicates)), .init("reordered", .integer(account.reordered)),
+            .init("latency_ns", Self.output(group.latency)),
+        ])
+    }
+
+    private static func output(_ histogram: Histogram) -> JSONOutput {
+        .object(
+            [.init("count", .integer(Int(histogram.count))), .init("mean", .number(histogram.mean))]
+                + percentiles.map { .init($0.name, .integer(Int(histogram.percentile($0.share)))) })
+    }
+
+    private static func cells(_ histogram: Histogram) -> [String] {
+        percentiles.map { histogram.count == 0 ? "" : milliseconds(histogram.percentile($0.share)) }
+    }
+
+    private static func milliseconds(_ nanoseconds: UInt64) -> String { text(Double(nanoseconds) / 1e6, 3) }
+
+    private static func share(_ share: Double) -> String { "\(Int((share * 100).rounded())) %" }
+
+    /// `value` with so many decimals.
+    private static func text(_ value: Double, _ decimals: Int) -> String {
+        var factor = 1
+        for _ in 0..<decimals { factor *= 10 }
+        let scaled = Int((value * Double(factor)).rounded())
+        let rest = String(scaled % factor)
+        return "\(scaled / factor).\(String(repeating: "0", count: decimals - rest.utf8.count))\(rest)"
+    }
+}
+
+extension BenchAudience.Group {
+    /// As people call it.
+    var title: String { audience.transport.rawValue + (audience.isEncrypted ? " with tls" : "") }
+}
+
+extension LoadProfile.Goals {
+    /// Those that there are.
+    var all: [(name: String, share: Double, milliseconds: Int)] {
+        [("p50", 0.5, p50Milliseconds), ("p99", 0.99, p99Milliseconds), ("p99.9", 0.999, p999Milliseconds)].compactMap {
+            goal in goal.2.map { (goal.0, goal.1, $0) }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+import FanfareBase
+import FanfareLoad
+import FanfareServer
+import FanfareWire
+import Glibc
+
+/// The course of a run on its loop: subscriptions, sockets, then events at their times, then the wait for the last delivery.
+final class BenchRun {
+    /// Milliseconds without a new socket after which the audience counts as not to be had.
+    private static let connectMillisecondsMax: UInt64 = 10_000
+    /// Milliseconds without a new delivery after which what is missing counts as lost: longer than a webhook's first retries.
+    private static let silenceMillisecondsMax: UInt64 = 10_000
+    /// Milliseconds for what may come twice.
+    private static let afterMilliseconds = 500
+    private static let tickMilliseconds = 5
+    private static let progressMilliseconds = 200
+    /// Milliseconds between the last preparation and the first event.
+    private static let leadMilliseconds = 100
+
+    /// What a run measured besides deliveries.
+    struct Measures {
+        /// From the intended send to the acknowledgement, in nanoseconds.
+        var acknowledged = Histogram()
+        /// From the intended send to the real one: how late the load itself was.
+        var sendDelay = Histogram()
+        /// Seconds from the first intended send to the last delivery.
+        var seconds = 0.0
+        /// Seconds of CPU that the service used meanwhile; nil when it is not ours.
+        var serviceCPU: Double?
+        /// Seconds of CPU that the load used meanwhile.
+        var loadCPU = 0.0
+        /// Resident bytes that each socket added to the service; nil when it is not ours or has no sockets.
+        var bytesPerSocket: Int?
+    }
+
+    private let loop: ClientLoop
+    private let plan: BenchPlan
+    private let audience: BenchAudience
+    private let targets: BenchTargets
+    private let service: BenchService?
+    private let progress = ProgressLine(tellsFiles: true)
+    private var clients: [HTTPClient] = []
+    private var next = 0
+    private var accepted = 0
+    private var lastChange: (count: Int, at: MonotonicTime) = (0, MonotonicTime(nanoseconds: 0))
+    private var failure: CommandFailure?
+    /// What it measured.
+    private(set) var measures = Measures()
+
+    init(
+        _ loop: ClientLoop, _ plan: BenchPlan, _ audience: BenchAudience, _ targets: BenchTargets,
+        _ service: BenchService?
+    ) {
+        self.loop = loop
+        self.plan = plan
+        self.audience = audience
+        self.targets = targets
+        self.service = service
+        clients = (0..<plan.profile.publish.connections).map { _ in
+            HTTPClient(loop, targets.publish) { [unowned self] tag, outcome in answered(Int(tag), outcome) }
+        }
+    }
+
+    /// Runs from the first socket to the last delivery.
+    func run() throws(CommandFailure) {
+        loop.onInterrupt = { [unowned self] in end(.unavailable("interrupted")) }
+        let before = service?.usage
+        lastChange = (0, Clock.monotonic)
+        awaitAudience()
+        loop.run()
+        if failure == nil {
+            if let before, let after = service?.usage, audience.socketCount > 0 {
+                measures.bytesPerSocket = (after.residentBytes - before.residentBytes) / audience.socketCount
+            }
+            publishEverything()
+        }
+        progress.finish()
+        if let failure { throw failure }
+    }
+
+    private func awaitAudience() {
+        if let words = audience.failure { return end(.unavailable(words)) }
+        if audience.connectSome(targets) { return end(nil) }
+        progress.show("\(audience.begunCount) of \(audience.socketCount) sockets are subscribed")
+        guard !isSilent(audience.begunCount, Self.connectMillisecondsMax) else {
+            return end(.unavailable("only \(audience.begunCount) of \(audience.socketCount) sockets could subscribe"))
+        }
+        loop.after(milliseconds: Self.tickMilliseconds) { [unowned self] in awaitAudience() }
+    }
+
+    private func publishEverything() {
+        let serviceBefore = service?.usage
+        let loadBefore = Self.processCPU
+        plan.startedAt = Clock.monotonic.advanced(byMilliseconds: Self.leadMilliseconds)
+        lastChange = (0, plan.startedAt)
+        loop.at(plan.startedAt) { [unowned self] in publish() }
+        watch()
+        loop.run()
+        measures.loadCPU = Self.processCPU - loadBefore
+        if let serviceBefore, let after = service?.usage {
+            measures.serviceCPU = after.cpuSeconds - serviceBefore.cpuSeconds
+        }
+    }
+
+    /// Sends every event whose time has come.
+    private func publish() {
+        let now = Clock.monotonic
+        while next < plan.offsets.count, plan.intended(next) <= now {
+            if next >= plan.measuredFrom { measures.sendDelay.record(now.nanoseconds(since: plan.intended(next))) }
+            let request = targets.publish.request(
+                "POST", "/v1/events", headers: [("content-type", "application/cloudevents+json")],
+                body: plan.event(next))
+            guard clients[next % clients.count].send(request, tag: UInt64(next)) else {
+                let limit = LoadLimits.requestsOutstandingMax
+                return end(.unavailable("the service is overloaded: \(limit) requests of one connection wait"))
+            }
+            next += 1
+        }
+        guard next < plan.offsets.count else { return }
+        loop.at(plan.intended(next)) { [unowned self] in publish() }
+    }
+
+    private func answered(_ number: Int, _ outcome: HTTPClient.Outcome) {
+        switch outcome {
+        case .failed(let words): end(.unavailable("publishing failed: \(words)"))
+        case .response(let response):
+            guard response.status == 202 else {
+                return end(.refused(status: response.status, words: ProblemText.words(response.body)))
+            }
+            accepted += 1
+            guard number >= plan.measuredFrom else { return }
+            measures.acknowledged.record(Clock.monotonic.nanoseconds(since: plan.intended(number)))
+        }
+    }
+
+    /// Shows how it goes, and ends when everything has come or nothing comes any more.
+    private func watch() {
+        if let words = audience.failure { return end(.unavailable(words)) }
+        progress.show(
+            "published \(next) of \(plan.offsets.count), delivered \(audience.delivered) of \(audience.expected)")
+        let isSilent = isSilent(audience.delivered + accepted, Self.silenceMillisecondsMax)
+        measures.seconds = Double(lastChange.at.nanoseconds(since: plan.startedAt)) / 1e9
+        if accepted == plan.offsets.count, audience.delivered == audience.expected {
+            loop.after(milliseconds: Self.afterMilliseconds) { [unowned self] in end(nil) }
+        } else if isSilent {
+            end(accepted == plan.offsets.count ? nil : .unavailable("the service no longer acknowledges events"))
+        } else {
+            loop.after(milliseconds: Self.progressMilliseconds) { [unowned self] in watch() }
+        }
+    }
+
+    /// Whether `count` has been the same for so many milliseconds.
+    private func isSilent(_ count: Int, _ milliseconds: UInt64) -> Bool {
+        let now = Clock.monotonic
+        if count != lastChange.count { lastChange = (count, now) }
+        return now.nanoseconds(since: lastChange.at) >= milliseconds * 1_000_000
+    }
+
+    private func end(_ failure: CommandFailure?) {
+        if self.failure == nil { self.failure = failure }
+        loop.stop()
+    }
+
+    private static var processCPU: Double {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+}

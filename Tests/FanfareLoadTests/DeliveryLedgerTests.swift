@@ -1,0 +1,36 @@
+import FanfareLoad
+import Testing
+
+@Suite struct DeliveryLedgerTests {
+    private func ledger(_ deliveries: [(number: Int, sequence: UInt64?)]) -> DeliveryLedger {
+        var ledger = DeliveryLedger()
+        for delivery in deliveries { _ = ledger.take(delivery.number, sequence: delivery.sequence) }
+        return ledger
+    }
+
+    @Test func whatComesOnceAndInOrderIsNeitherLostNorRepeatedNorDisordered() {
+        let ledger = ledger([(0, 10), (1, 11), (2, 15)])
+        #expect((ledger.received, ledger.lost(of: 3), ledger.duplicates, ledger.reordered) == (3, 0, 0, 0))
+    }
+
+    @Test func holesAndWhatIsMissingAtTheEndAreLost() {
+        let ledger = ledger([(0, 1), (3, 2), (5, 3)])
+        #expect(ledger.lost(of: 8) == 5)
+        #expect(ledger.lost(of: 3) == 2)
+        #expect(ledger.received == 3)
+    }
+
+    @Test func aRepeatedDeliveryIsCountedAndNothingElseChanges() {
+        var ledger = ledger([(0, 1), (2, 2)])
+        let repeated = [ledger.take(2, sequence: 2), ledger.take(0, sequence: 1)]
+        #expect(repeated == [false, false])
+        #expect((ledger.received, ledger.duplicates, ledger.lost(of: 3), ledger.reordered) == (2, 2, 1, 0))
+    }
+
+    @Test func orderIsThatOfTheLogNotOfThePublishers() {
+        #expect(ledger([(1, 5), (0, 6)]).reordered == 0)
+        let disordered = ledger([(0, 6), (1, 5), (2, 7)])
+        #expect((disordered.reordered, disordered.lost(of: 3)) == (1, 0))
+        #expect(ledger([(1, nil), (0, nil)]).reordered == 0)
+    }
+}

@@ -1,0 +1,90 @@
+"""`fanfare bench` with a service of its own and with one that is there: what it reconciles, writes and refuses."""
+
+import json
+import os
+import pathlib
+import tempfile
+
+from harness import FanfareTest, run_command
+
+PROFILES = pathlib.Path(__file__).resolve().parents[2] / "load-profiles"
+EVERYONE = [{"transport": transport, "count": 4, "tls": tls}
+            for transport in ("websocket", "sse", "stream", "webhook") for tls in (False, True)]
+
+
+class Bench(FanfareTest):
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def profile(self, subscribers, **members):
+        path = self.folder / "tried.json"
+        path.write_text(json.dumps({"description": "For a test.", "duration": "1s", "warm_up": "200ms", "subscribers": subscribers}
+                                   | members))
+        return str(path)
+
+    def test_every_transport_receives_everything_once(self):
+        path = self.profile(EVERYONE, publish={"rate": 200, "arrivals": "poisson", "connections": 2}, events={"topics": 3})
+        output = self.folder / "results"
+        result = run_command("bench", "--profile", path, "--output", str(output), timeout=120)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        written = json.loads((output / "tried.json").read_text())
+        self.assertEqual(written["misses"], [])
+        self.assertEqual([(g["transport"], g["tls"]) for g in written["subscribers"]],
+                         [(a["transport"], a["tls"]) for a in EVERYONE])
+        # Subscriber i wants topic i of 3: as many deliveries as events of that topic.
+        per_topic = [len(range(topic, written["events"], 3)) for topic in range(3)]
+        for index, group in enumerate(written["subscribers"]):
+            members = range(index * 4, index * 4 + 4)
+            self.assertEqual(group["deliveries"], sum(per_topic[member % 3] for member in members), group)
+            self.assertEqual((group["lost"], group["reordered"]), (0, 0))
+            self.assertGreater(group["latency_ns"]["count"], 0)
+            self.assertLessEqual(group["latency_ns"]["p50"], group["latency_ns"]["max"])
+        self.assertEqual(written["deliveries"], sum(g["deliveries"] for g in written["subscribers"]))
+        self.assertGreater(written["service_cpu_seconds"], 0)
+        for transport in ("websocket", "sse with tls", "stream", "webhook with tls", "acknowledged", "limited by"):
+            self.assertIn(transport, result.stdout)
+
+    def test_a_service_that_is_there_is_measured_and_left_as_it_was(self):
+        path = self.profile([{"transport": "websocket", "count": 3}, {"transport": "sse", "count": 3}])
+        before = self.service.request("GET", "/v1/subscriptions").json()
+        for _ in range(2):
+            result = run_command("bench", "--profile", path, "--url", self.service.url, timeout=120)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertEqual(self.service.request("GET", "/v1/subscriptions").json(), before)
+
+    def test_what_one_listener_does_not_have_is_refused(self):
+        path = self.profile([{"transport": "stream", "count": 1}])
+        result = run_command("bench", "--profile", path, "--url", self.service.url)
+        self.assertEqual(result.returncode, 64, result.stdout + result.stderr)
+        self.assertIn("stream", result.stderr)
+
+    def test_a_goal_that_is_missed_ends_with_70(self):
+        path = self.profile([{"transport": "websocket", "count": 1}], publish={"rate": 1000, "arrivals": "burst", "burst": 1000},
+                            events={"size": "4KiB"}, goals={"p99": "1ms"})
+        result = run_command("bench", "--profile", path, timeout=120)
+        self.assertEqual(result.returncode, 70, result.stdout + result.stderr)
+        self.assertIn("the goal 1 ms", result.stderr)
+
+    def test_a_bad_profile_is_told_with_its_place(self):
+        path = self.profile([{"transport": "pigeon", "count": 1}])
+        result = run_command("bench", "--profile", path)
+        self.assertEqual(result.returncode, 78)
+        self.assertIn("tried.json:1:", result.stderr)
+        result = run_command("bench", "--profile", str(self.folder / "none.json"))
+        self.assertEqual(result.returncode, 78)
+        self.assertIn("does not exist", result.stderr)
+
+    def test_the_profiles_are_listed_and_each_can_be_read(self):
+        result = run_command("bench", "--list", "--profiles", str(PROFILES))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        names = sorted(os.listdir(PROFILES))
+        self.assertEqual([line.split()[0] for line in result.stdout.splitlines()[1:]], [f"{PROFILES}/{name}" for name in names])
+
+    def test_the_profiles_fit_the_schema(self):
+        schema = json.loads(run_command("schema", "profile").stdout)
+        self.assertEqual(schema["required"], ["description", "subscribers"])
+        for path in PROFILES.glob("*.json"):
+            self.assertLessEqual(set(json.loads(path.read_text())), set(schema["properties"]), path)
