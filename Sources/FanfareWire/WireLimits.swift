@@ -31,6 +31,9 @@ package enum WireLimits {
     package static let emptyFragmentsMax = 64
     /// Bytes a compressed message is inflated by at a time: how far it can overshoot its limit before that is noticed.
     package static let inflateStepBytes = 32 * 1024
+    /// Bytes of messages a thread inflates in one turn: some milliseconds, though they may come from 2 KiB. When they are used
+    /// up, further compressed messages wait for the next turn, in the order of their connections; one message may exceed it.
+    package static let inflatedBytesPerTurn = 2 << 20
     /// Parts of a compressed message that framing may add to what does not compress, against `messageBytesMax`: one in so
     /// many, rounded up. A longer one closes with 1009 before it is inflated.
     package static let compressedShareOver = 1_024

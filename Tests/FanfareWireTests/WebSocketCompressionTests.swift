@@ -126,6 +126,37 @@ import Testing
         #expect(decoded(maskedFrame(0xC2, payload), messageBytesMax: noise.count) == [.binary(noise)])
     }
 
+    @Test func whatATurnInflatesIsCountedAlsoWhenItIsRefused() {
+        let inflater = MessageInflater()
+        var bomb = WebSocketDecoder(role: .server, messageBytesMax: 1 << 20, inflater: inflater)
+        let tooBig = maskedFrame(0xC2, compressed([UInt8](repeating: 1, count: (1 << 20) + 1)))
+        tooBig.withByteView { view in
+            var input = view
+            guard case .failure(.messageTooBig)? = bomb.decode(&input) else {
+                Issue.record("not refused")
+                return
+            }
+        }
+        var decoder = WebSocketDecoder(role: .server, messageBytesMax: 1 << 20, inflater: inflater)
+        let frame = maskedFrame(0xC2, compressed([UInt8](repeating: 1, count: (1 << 20) - 1)))
+        #expect(frame.count < 4_096)
+        frame.withByteView { view in
+            #expect(!inflater.isSpent)
+            var input = view
+            guard case .binary? = decoder.decode(&input) else {
+                Issue.record("no message")
+                return
+            }
+            #expect(inflater.isSpent)
+        }
+        inflater.beginTurn()
+        #expect(!inflater.isSpent)
+        // One that has to wait for the next turn keeps nothing of what it was given.
+        #expect(decoder.retainedBytes > 0)
+        decoder.releaseGiven()
+        #expect(decoder.retainedBytes == 0)
+    }
+
     @Test func betweenMessagesADecoderHoldsNothing() {
         var decoder = WebSocketDecoder(role: .server, inflater: MessageInflater())
         let frame = maskedFrame(0xC2, compressed([UInt8](repeating: 1, count: 50_000)))

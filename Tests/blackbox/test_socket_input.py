@@ -1,13 +1,15 @@
 """What a client's input may cost: memory it holds without a right to, turns it takes from others."""
 
+import contextlib
 import json
 import pathlib
 import socket
 import struct
 import unittest
 
+import clients
 import test_tokens
-from harness import FanfareTest, events
+from harness import FanfareTest, event, events
 
 FLOOD = 96 << 20
 
@@ -82,6 +84,50 @@ class HandOverWithToken(HandOver, test_tokens.JWTTest):
 
     def test_a_socket_opened_behind_an_answer_reads_no_further_than_it_is_read_from(self):
         self.check(upgrade("/v1/subscribe", f"Authorization: Bearer {test_tokens.token()}"))
+
+
+class Inflating(FanfareTest):
+    """Messages of 600 bytes that become a thousand times as many: a turn inflates 2 MiB of them, and the rest in the next."""
+
+    fresh_service_per_test = True
+    messages = 200
+
+    @classmethod
+    def configuration(cls, service):
+        return {"shards": 1}
+
+    def test_a_flood_of_them_is_taken_over_many_turns_and_wholly(self):
+        text = json.dumps({"op": "ping", "padding": " " * (512 << 10)})
+        frame = masked_frame(clients.deflated(text.encode()), first=0xC1)
+        self.assertLess(len(frame), 2000)
+        before = self.service.metric("turns_total")
+        with socket.create_connection(("127.0.0.1", self.service.port), timeout=20) as client:
+            client.sendall(upgrade("/v1/subscribe", "Sec-WebSocket-Extensions: permessage-deflate") + frame * self.messages)
+            received = b""
+            while received.count(b'"op":"pong"') < self.messages:
+                piece = client.recv(65536)
+                self.assertTrue(piece, "the service hung up")
+                received += piece
+        self.assertGreater(self.service.metric("turns_total") - before, self.messages // 4 - 2)
+
+    def test_two_floods_and_one_that_publishes_are_all_served(self):
+        text = json.dumps({"op": "ping", "padding": " " * (512 << 10)})
+        flood_frames = masked_frame(clients.deflated(text.encode()), first=0xC1) * self.messages
+        publish = json.dumps({"op": "publish", "event": event(id="x", type="a", data="y" * 50_000)}).encode()
+        head = upgrade("/v1/subscribe", "Sec-WebSocket-Extensions: permessage-deflate")
+        with contextlib.ExitStack() as stack:
+            sockets = [stack.enter_context(socket.create_connection(("127.0.0.1", self.service.port), timeout=20))
+                       for _ in range(3)]
+            for client in sockets[:2]:
+                client.sendall(head + flood_frames)
+            sockets[2].sendall(head + masked_frame(clients.deflated(publish), first=0xC1) * 3)
+            for client, answer, count in ((sockets[2], b'"op":"published"', 3), (sockets[0], b'"op":"pong"', self.messages),
+                                          (sockets[1], b'"op":"pong"', self.messages)):
+                received = b""
+                while received.count(answer) < count:
+                    piece = client.recv(65536)
+                    self.assertTrue(piece, "the service hung up")
+                    received += piece
 
 
 if __name__ == "__main__":

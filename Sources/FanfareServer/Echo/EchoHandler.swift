@@ -21,11 +21,16 @@ final class EchoHandler: ConnectionHandler {
         while mayRead(from: connection, shard: shard), let event = decoder.decode(&input) {
             answer(event, on: connection, shard: shard)
         }
-        if !input.isEmpty, !isClosing { shard.hold(input, on: connection) }
+        guard !input.isEmpty, !isClosing else { return }
+        decoder.releaseGiven()
+        shard.hold(input, on: connection)
     }
+
+    var inflates: Bool { isCompressed }
 
     func mayRead(from connection: Connection, shard: Shard) -> Bool {
         connection.phase == .open && !isClosing && connection.output.count <= Limits.echoWaitingBytesMax
+            && shard.mayInflate(for: self)
     }
 
     private func answer(_ event: WebSocketEvent, on connection: Connection, shard: Shard) {

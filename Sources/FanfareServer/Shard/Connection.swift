@@ -83,6 +83,8 @@ enum SendSource {
     var heldInput: [UInt8] = []
     /// The TLS session has been ended from our side.
     var saidGoodbye = false
+    /// It stands in the queue of those whose compressed messages wait for the next turn.
+    var isQueuedForInflating = false
     /// It stands in the catch-up queue.
     var isQueuedForCatchUp = false
     /// It stands in the shard's list of connections to flush.
@@ -135,6 +137,8 @@ protocol ConnectionHandler: AnyObject {
     func tlsFailed(_ error: TLSError, on connection: Connection, shard: Shard)
     /// Plain bytes arrived. They are gone after the call.
     func received(_ bytes: UnsafeRawBufferPointer, on connection: Connection, shard: Shard)
+    /// Whether its peer may send compressed messages, which wait when the turn has inflated enough.
+    var inflates: Bool { get }
     /// Whether it takes further input now.
     func mayRead(from connection: Connection, shard: Shard) -> Bool
     /// The peer will send no more.
@@ -153,6 +157,7 @@ extension ConnectionHandler {
     func secured(on connection: Connection, shard: Shard) {}
     func tlsFailed(_ error: TLSError, on connection: Connection, shard: Shard) {}
     func tokenVerified(_ outcome: AccessControl.Outcome, on connection: Connection, shard: Shard) {}
+    var inflates: Bool { false }
     func mayRead(from connection: Connection, shard: Shard) -> Bool { true }
     func outputDrained(on connection: Connection, shard: Shard) {}
 }

@@ -21,12 +21,16 @@ extension Shard {
     func hold(_ rest: ByteView, on connection: Connection) {
         connection.heldInput = rest.array
         pauseReceive(connection)
+        queueForInflating(connection)
     }
 
     /// Goes on reading, with what was held first, if the handler takes input again.
     func readOn(_ connection: Connection) {
         guard connection.receivePaused, let handler = connection.handler else { return }
-        guard handler.mayRead(from: connection, shard: self) else { return connection.awaitsDrain = true }
+        guard handler.mayRead(from: connection, shard: self) else {
+            queueForInflating(connection)
+            return connection.awaitsDrain = true
+        }
         connection.receivePaused = false
         let waiting = connection.heldInput
         connection.heldInput = []
@@ -35,5 +39,29 @@ extension Shard {
             unsafe waiting.withUnsafeBytes { unsafe handler.received($0, on: connection, shard: self) }
         }
         armReceive(connection)
+    }
+
+    // MARK: Compressed messages
+
+    /// Whether `handler` may take another message, as far as inflating goes: the turn has a budget for it.
+    func mayInflate(for handler: some ConnectionHandler) -> Bool { !handler.inflates || !inflater.isSpent }
+
+    /// Has the connection read on in the next turn if the budget for inflating is what it waits for.
+    private func queueForInflating(_ connection: Connection) {
+        guard connection.phase == .open, !connection.isQueuedForInflating, let handler = connection.handler,
+            !mayInflate(for: handler)
+        else { return }
+        connection.isQueuedForInflating = true
+        _ = awaitingInflater.append(connection.key)
+    }
+
+    /// Reads on where the last turn had inflated enough, in the order in which they came, as far as this turn's budget goes.
+    /// Whoever uses it up stands behind the others.
+    func inflateOn() {
+        while !awaitingInflater.isEmpty, !inflater.isSpent, let key = awaitingInflater.popFirst() {
+            guard let connection = connections.lookup(key) else { continue }
+            connection.isQueuedForInflating = false
+            readOn(connection)
+        }
     }
 }

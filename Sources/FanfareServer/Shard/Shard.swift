@@ -92,7 +92,15 @@ package final class Shard {
     /// The next send of one who catches up; kept for its memory.
     var frames: CatchUpBatch
     /// Decompresses what sockets send that agreed on it; nothing until one does.
-    lazy var inflater = MessageInflater()
+    var inflater: MessageInflater {
+        if let inflaterInUse { return inflaterInUse }
+        let inflater = MessageInflater()
+        inflaterInUse = inflater
+        return inflater
+    }
+    private var inflaterInUse: MessageInflater?
+    /// Sockets whose compressed messages wait for the next turn, in the order in which they came; some of them gone.
+    var awaitingInflater = RingQueue<SlotTable<Connection>.Key>(limit: .max >> 1)
     /// Compresses what is echoed.
     lazy var echoDeflater = MessageDeflater()
     /// Members to visit besides those the fan-out names: those who can take bytes again.
@@ -141,6 +149,7 @@ package final class Shard {
         self.time = time
         metrics.turns.add(1)
         handshakesLeft = Limits.handshakesPerTurn
+        inflaterInUse?.beginTurn()
         // The last enter has taken the operations that named them.
         paths.freeAll()
         addresses.reset()
@@ -148,6 +157,8 @@ package final class Shard {
         for index in 0..<completions.count where completions[index].token.purpose == Purpose.send.rawValue {
             handle(completions[index])
         }
+        // Who had to wait goes before what has just arrived.
+        inflateOn()
         for index in 0..<completions.count where completions[index].token.purpose != Purpose.send.rawValue {
             handle(completions[index])
         }
@@ -170,8 +181,8 @@ package final class Shard {
         flushOutputs()
         service.mail.flush(from: self)
         let isDone =
-            arrivals.isEmpty && handshakes.isEmpty && fanoutIsDone && catchUpIsDone && !webhooks.hasWork
-            && !service.mail.isHolding(self)
+            arrivals.isEmpty && handshakes.isEmpty && awaitingInflater.isEmpty && fanoutIsDone && catchUpIsDone
+            && !webhooks.hasWork && !service.mail.isHolding(self)
         guard isDone else { return time.monotonic }
         guard draining != nil else { return timers.nextDeadline }
         // While the service ends, shards look for one another's progress instead of telling it.

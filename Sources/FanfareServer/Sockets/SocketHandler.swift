@@ -82,6 +82,7 @@ final class SocketHandler: ConnectionHandler {
         while mayRead(from: connection, shard: shard), takeNext(of: &input, on: connection, shard: shard) {}
         guard !input.isEmpty, connection.phase == .open, !isClosing else { return }
         connection.awaitsDrain = true
+        webSocket?.releaseGiven()
         shard.hold(input, on: connection)
     }
 
@@ -97,11 +98,14 @@ final class SocketHandler: ConnectionHandler {
         return true
     }
 
-    /// Whether another message of the peer may be looked at: it has taken what we had to say so far.
+    var inflates: Bool { wire == .deflatedWebSocket }
+
+    /// Whether another message of the peer may be looked at: it has taken what we had to say so far, and the turn has not
+    /// inflated too much.
     func mayRead(from connection: Connection, shard: Shard) -> Bool {
         let waiting = connection.output.count + (connection.subscriber?.control.count ?? 0)
         return connection.phase == .open && !isClosing && !isHeld && waiting <= Limits.socketWaitingBytesMax
-            && publishesInFlight < Limits.socketPublishesMax
+            && publishesInFlight < Limits.socketPublishesMax && shard.mayInflate(for: self)
     }
 
     /// Goes on with input that had to wait, and with the pong that is owed.
@@ -190,9 +194,7 @@ final class SocketHandler: ConnectionHandler {
     func published(_ request: PublishRequest, on connection: Connection, shard: Shard) {
         publishesInFlight -= 1
         protocolHandler(connection, shard).published(request)
-        if connection.receivePaused, mayRead(from: connection, shard: shard) {
-            outputDrained(on: connection, shard: shard)
-        }
+        if connection.receivePaused { outputDrained(on: connection, shard: shard) }
         if inputHasEnded { endOfInput(on: connection, shard: shard) }
     }
 

@@ -4,11 +4,15 @@ import FanfareBase
 /// Decompresses messages of permessage-deflate without context takeover (RFC 7692, section 7.2.2).
 ///
 /// Between messages it remembers nothing, so one serves all connections of a thread: about 72 KiB, whatever their number.
+/// It counts what it inflates in a turn, for a few bytes of a peer may become a thousand times as many: whoever shares it
+/// takes no further compressed message while it `isSpent`.
 @safe package final class MessageInflater {
     private static let tail: [UInt8] = [0, 0, 0xFF, 0xFF]
 
     private let state: OpaquePointer
     private let scratch: UnsafeMutableRawBufferPointer
+    /// Bytes inflated in this turn, those of messages that were refused too.
+    private var spentBytes = 0
 
     /// A decompressor.
     package init() {
@@ -21,6 +25,12 @@ import FanfareBase
         unsafe fanfare_inflater_free(state)
         unsafe scratch.deallocate()
     }
+
+    /// Whether this turn has inflated `WireLimits.inflatedBytesPerTurn`.
+    package var isSpent: Bool { spentBytes >= WireLimits.inflatedBytesPerTurn }
+
+    /// Begins a turn: all of its budget is there again.
+    package func beginTurn() { spentBytes = 0 }
 
     /// Appends what `message` was compressed from to `target`.
     ///
@@ -48,6 +58,7 @@ import FanfareBase
             // Safe: both hold as many bytes as is said; nothing is kept.
             let position = unsafe fanfare_inflate(
                 state, rest.unsafeBytes.baseAddress, &left, scratch.baseAddress, scratch.count, &produced)
+            spentBytes += produced
             if position == FANFARE_INFLATE_INVALID { throw .compressedData }
             guard target.count + produced <= bytesMax else { throw .messageTooBig }
             target.reserve(produced, totalMax: bytesMax)

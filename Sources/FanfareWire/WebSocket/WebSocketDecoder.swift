@@ -56,6 +56,9 @@ package struct WebSocketDecoder: ~Copyable {
     /// Bytes allocated for what is not complete.
     package var retainedBytes: Int { message.capacity + inflated.capacity + control.capacity }
 
+    /// Gives back the memory of the message given out last, before the next `decode`: for one that has to wait for it.
+    package mutating func releaseGiven() { if phase == .given { forgetGiven() } }
+
     /// The next event in `input`; nil when `input` is used up and more is needed.
     package mutating func decode(_ input: inout ByteView) -> WebSocketEvent? {
         do throws(WebSocketError) {
