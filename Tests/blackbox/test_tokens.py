@@ -296,6 +296,27 @@ class Sockets(JWTTest):
             with self.assertRaises(EOFError):
                 stream.next_message()
 
+    def test_a_stream_that_never_says_who_it_is_is_ended_whatever_it_sends(self):
+        for kind in ("tcp", "tls"):
+            stream = self.open(self.service.stream(kind))
+            stream.socket.settimeout(1)
+            begin, ops = time.time(), []
+            with self.assertRaises((EOFError, ConnectionError)):
+                while time.time() < begin + 40:
+                    stream.send(b"\n")
+                    try:
+                        ops.append(stream.next_message())
+                    except TimeoutError:
+                        pass
+            self.assertEqual([op["title"] for op in ops], ["unauthorized"])
+            self.assertGreater(time.time(), begin + 9)
+
+    def test_a_stream_that_has_said_who_it_is_stays(self):
+        stream = self.opened("stream", token())
+        time.sleep(10.5)
+        self.assertEqual(self.post(token()).status, 202)
+        self.assertEqual(stream.next_event()["type"], "acme.a")
+
     def test_a_reload_takes_new_keys_and_forgets_old_ones(self):
         text = token(sub="reloaded")
         self.assertEqual(self.post(text).status, 202)

@@ -37,7 +37,7 @@ extension Shard {
         if case .principal(let anonymous) = access.authenticate(.absent, on: listener.configuration) {
             principal = anonymous
         }
-        return SocketHandler(streamFor: principal, messageBytesMax: socketMessageBytesMax)
+        return SocketHandler(streamFor: principal, messageBytesMax: socketMessageBytesMax, now: time.monotonic)
     }
 
     /// Gives `descriptor` a slot and arms its receive. Nil, and the descriptor closed, when the table is full.

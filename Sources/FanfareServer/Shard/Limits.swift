@@ -83,6 +83,9 @@ enum Limits {
 
     // MARK: Sockets
 
+    /// Milliseconds from a connection's begin to its token on the stream protocol, where one is needed. At the limit: an
+    /// `error` op and the end, whatever else it sent.
+    static let authenticationTimeoutMilliseconds = 10_000
     /// Milliseconds between heartbeats of a socket (CONTRACT, section 5).
     static let heartbeatMilliseconds = 15_000
     /// Milliseconds between WebSocket pings (CONTRACT, section 5).

@@ -45,6 +45,12 @@ extension SocketHandler {
         if principal == nil { close(.policyViolation, "", on: connection, shard: shard) }
     }
 
+    /// It has not said who it is in time, whatever else it sent.
+    func authenticationTimedOut(on connection: Connection, shard: Shard) {
+        let detail = "The first line, {\"op\":\"authenticate\",\"token\":\"…\"}, did not come in time."
+        refuse("unauthorized", detail, connection, shard)
+    }
+
     /// The token has expired: the client may come back with another one.
     func tokenExpired(on connection: Connection, shard: Shard) {
         sayClosing("token expired", retryAfterMilliseconds: 0, on: connection, shard: shard)

@@ -40,6 +40,8 @@ final class SocketHandler: ConnectionHandler {
     private var end = SocketEnd.client
     /// A token is being verified: what comes meanwhile waits.
     private var isHeld = false
+    /// When it must have said who it is; counts only as long as it has not.
+    private var authenticateBy = MonotonicTime(nanoseconds: .max)
     /// When the next WebSocket ping is due; set when the deadline is first.
     private var pingAt = MonotonicTime(nanoseconds: 0)
     /// Publishes that await their answer.
@@ -66,8 +68,9 @@ final class SocketHandler: ConnectionHandler {
         wire = isNamed ? .namedServerSentEvents : .serverSentEvents
     }
 
-    /// A new connection of the stream protocol.
-    init(streamFor principal: Principal?, messageBytesMax: Int) {
+    /// A new connection of the stream protocol; without a principal it has to authenticate, from `now` on.
+    init(streamFor principal: Principal?, messageBytesMax: Int, now: MonotonicTime) {
+        authenticateBy = now.advanced(byMilliseconds: Limits.authenticationTimeoutMilliseconds)
         transport = .stream
         self.principal = principal
         wire = .stream
@@ -123,6 +126,16 @@ final class SocketHandler: ConnectionHandler {
     func holdInput(on connection: Connection, shard: Shard) {
         isHeld = true
         shard.pauseReceive(connection)
+    }
+
+    /// Nobody knows who it is yet, and no token of it is being verified.
+    private var awaitsAuthentication: Bool { principal == nil && !isHeld }
+
+    /// Its TLS handshake, which may have waited for its turn, is over: the time to authenticate begins now.
+    func secured(on connection: Connection, shard: Shard) {
+        guard principal == nil else { return }
+        authenticateBy = shard.time.monotonic.advanced(byMilliseconds: Limits.authenticationTimeoutMilliseconds)
+        reschedule(connection, nil, shard)
     }
 
     /// Takes the messages that waited, and further ones.
@@ -268,6 +281,7 @@ final class SocketHandler: ConnectionHandler {
             end = .dead
             return shard.abort(connection)
         }
+        if awaitsAuthentication, authenticateBy <= now { return authenticationTimedOut(on: connection, shard: shard) }
         if principal?.isExpired(at: shard.time.wall) ?? false { return tokenExpired(on: connection, shard: shard) }
         if transport.isWebSocket, pingAt <= now {
             pingAt = now.advanced(byMilliseconds: Limits.pingMilliseconds)
@@ -308,6 +322,7 @@ final class SocketHandler: ConnectionHandler {
     /// Sets the deadline to whatever is due next.
     func reschedule(_ connection: Connection, _ subscriber: Subscriber?, _ shard: Shard) {
         var deadline = connection.lastActive.advanced(byMilliseconds: Limits.deadAfterMilliseconds)
+        if awaitsAuthentication { deadline = min(deadline, authenticateBy) }
         if let subscriber { deadline = min(deadline, subscriber.heartbeatAt) }
         if let expires = principal?.expires {
             let left = expires.nanoseconds - min(expires.nanoseconds, shard.time.wall.nanoseconds)
