@@ -38,7 +38,7 @@ package final class Shard {
     /// Who may do what; a reload replaces it.
     var access: AccessControl
     /// JSON Web Tokens that have been verified.
-    var tokens = TokenCache()
+    var tokens = TokenCache<SlotTable<Connection>.Key>()
     /// What it counts.
     let metrics: ShardMetrics
     /// This turn's time.
