@@ -86,6 +86,17 @@ import Testing
                 == "id: \(plain.position)\nevent: a.b\ndata: \(plain.canonical)\n\n")
     }
 
+    @Test(arguments: ["fanfare.gap", "fanfare.", "\\u0066anfare.gap", "fanfare\\u002egap"])
+    func aTypeThatLooksLikeOurOwnEventsIsAMessage(_ type: String) {
+        let event = TestEvent(sequence: 9, attributes: [("type", "\"\(type)\"")])
+        #expect(framed(event, .namedServerSentEvents) == framed(event, .serverSentEvents))
+    }
+
+    @Test func aTypeThatOnlyBeginsLikeThemIsAName() {
+        let event = TestEvent(sequence: 9, attributes: [("type", "\"fanfares.a\"")])
+        #expect(framed(event, .namedServerSentEvents) != framed(event, .serverSentEvents))
+    }
+
     @Test func aTypeTooLongToBeANameIsAMessage() {
         let name = String(repeating: "t", count: 1_025)
         let event = TestEvent(sequence: 9, attributes: [("type", "\"\(name)\"")])

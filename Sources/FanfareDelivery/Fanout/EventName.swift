@@ -3,9 +3,11 @@ import FanfareBase
 /// The line `event: TYPE` of Server-Sent Events that are named by their type.
 ///
 /// A type is one line, since attributes hold no control characters. One that is longer than
-/// `DeliveryLimits.eventNameBytesMax` names nothing: the event is a message.
+/// `DeliveryLimits.eventNameBytesMax` names nothing: the event is a message. So is one of a type that begins with `fanfare.`:
+/// such names are for what the service itself says (`fanfare.gap`), which no publisher may say in its place.
 enum EventName {
     private static let field: StaticString = "event: "
+    private static let reserved = Array("fanfare.".utf8)
 
     /// Bytes of the line for `record`, its line feed included; 0 when there is none.
     static func lineBytes(of record: EventRecord) -> Int {
@@ -41,7 +43,12 @@ enum EventName {
         guard let attribute = record.attribute(named: "type"),
             Int(attribute.valueBytes) <= DeliveryLimits.eventNameBytesMax
         else { return nil }
-        return attribute
+        return isReserved(attribute, record) ? nil : attribute
+    }
+
+    private static func isReserved(_ attribute: EventRecord.Attribute, _ record: EventRecord) -> Bool {
+        if attribute.hasEscapes { return unescaped(attribute, record).starts(with: reserved) }
+        return unsafe record.value(of: attribute).starts(with: reserved)
     }
 
     private static func unescaped(_ attribute: EventRecord.Attribute, _ record: EventRecord) -> [UInt8] {
