@@ -1,4 +1,5 @@
-/// Rows in columns for people: the first column and those marked so are flush left, the others flush right.
+/// Rows in columns for people: the first column and those marked so are flush left, the others flush right. What cells hold
+/// may come from anyone: characters that a terminal acts on instead of showing them are escaped.
 struct Table {
     private var rows: [[String]]
     private let leftAligned: Set<Int>
@@ -10,7 +11,20 @@ struct Table {
     }
 
     /// Adds a row with as many cells as the heading has.
-    mutating func add(_ row: [String]) { rows.append(row) }
+    mutating func add(_ row: [String]) { rows.append(row.map(Self.escaped)) }
+
+    /// Control and formatting characters and line ends as `\u{1b}`.
+    private static func escaped(_ cell: String) -> String {
+        var text = ""
+        for scalar in cell.unicodeScalars {
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator:
+                text += "\\u{\(String(scalar.value, radix: 16))}"
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return text
+    }
 
     /// The lines, each as long as its content.
     var lines: [String] {

@@ -317,6 +317,13 @@ class Sockets(JWTTest):
         self.assertEqual(self.post(token()).status, 202)
         self.assertEqual(stream.next_event()["type"], "acme.a")
 
+    def test_control_characters_of_a_subject_do_not_reach_the_terminal(self):
+        self.opened("websocket", token(sub="a\x1b]0;x\x07\u009b31m\u202eb"))
+        result = self.service.command("status", "--url", self.service.url, "--token", token(scope="manage:*"))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn(r"a\u{1b}]0;x\u{7}\u{9b}31m\u{202e}b", result.stdout)
+        self.assertNotRegex(result.stdout, "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
     def test_a_reload_takes_new_keys_and_forgets_old_ones(self):
         text = token(sub="reloaded")
         self.assertEqual(self.post(text).status, 202)
