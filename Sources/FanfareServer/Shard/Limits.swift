@@ -132,6 +132,9 @@ enum Limits {
     static let logIndexesMax = 4
     /// Results of looking for topics in an index a shard keeps, for all who want the same. The oldest goes first.
     static let logPlansMax = 256
+    /// Places a search for the last so many events remembers, 8 KiB; an even number. When they are used up every other is
+    /// forgotten, and what lies between two of them is read again.
+    static let lastSearchMarksMax = 1_024
     /// Segment files a shard keeps open. The one opened first goes first.
     static let logFilesOpenMax = 32
 

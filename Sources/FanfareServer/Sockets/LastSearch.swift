@@ -3,23 +3,30 @@ import FanfareBase
 /// Finds where the last `count` matching events up to a head begin, reading windows that double towards the log's
 /// beginning until one holds enough: a topic that is busy is found at once, a rare one costs at most two passes.
 ///
-/// Invariant: `found` holds the newest matches of the window so far, at most `count`, oldest first from `oldest`.
-struct LastSearch {
+/// A window's matches are counted, and the number of every `stride`th is kept; when they are too many, every other is dropped
+/// and the stride doubles. What lies between two of them is read once more to find the exact one.
+///
+/// Invariant: `marks[i]` is the window's match number `i * stride`, counted from 0; at most `Limits.lastSearchMarksMax` are
+/// kept, whatever `count` is.
+package struct LastSearch {
     /// Everything up to here has been looked at.
-    private(set) var cursor: SequenceNumber
+    package private(set) var cursor: SequenceNumber
     /// Stand after this number to get the last `count` events; nil until it is known.
-    private(set) var result: SequenceNumber?
+    package private(set) var result: SequenceNumber?
 
     private let count: Int
     private let head: SequenceNumber
     private var floor: SequenceNumber
     private var window: UInt64
     private var windowStart: SequenceNumber
-    private var found: [SequenceNumber] = []
-    private var oldest = 0
+    private var matches = 0
+    private var stride = 1
+    private var marks: [SequenceNumber] = []
+    /// Matches still to pass over before the first that is wanted; nil while they are being counted.
+    private var left: Int?
 
     /// A search for the last `count` events up to `head` in a log that retains events from `floor` on.
-    init(count: Int, head: SequenceNumber, floor: SequenceNumber) {
+    package init(count: Int, head: SequenceNumber, floor: SequenceNumber) {
         self.count = count
         self.head = head
         self.floor = floor
@@ -28,6 +35,9 @@ struct LastSearch {
         cursor = head
         widen()
     }
+
+    /// Bytes allocated for what is counted.
+    package var retainedBytes: Int { marks.capacity * MemoryLayout<SequenceNumber>.stride }
 
     /// Looks through a block, until it has been walked or another window begins.
     mutating func walk(_ block: LogBlock, wants: (EventRecord) -> Bool) {
@@ -40,50 +50,78 @@ struct LastSearch {
     }
 
     /// A matching event.
-    mutating func note(_ sequence: SequenceNumber) {
-        guard sequence <= head else { return }
-        if found.count < count {
-            found.append(sequence)
-        } else {
-            found[oldest] = sequence
-            oldest = (oldest + 1) % count
+    package mutating func note(_ sequence: SequenceNumber) {
+        guard sequence <= head, result == nil else { return }
+        if let left {
+            if left == 0 { result = SequenceNumber(sequence.rawValue - 1) } else { self.left = left - 1 }
+            return
         }
+        if matches % stride == 0 { mark(sequence) }
+        matches += 1
+    }
+
+    private mutating func mark(_ sequence: SequenceNumber) {
+        if marks.count == Limits.lastSearchMarksMax {
+            for index in 0..<marks.count / 2 { marks[index] = marks[index * 2] }
+            marks.removeLast(marks.count / 2)
+            stride *= 2
+        }
+        marks.append(sequence)
     }
 
     /// Everything up to `sequence` has been looked at.
-    mutating func passed(_ sequence: SequenceNumber) {
+    package mutating func passed(_ sequence: SequenceNumber) {
         cursor = max(cursor, sequence)
         if cursor >= head { reachedHead() }
     }
 
     /// There is nothing further up to the head.
-    mutating func reachedHead() {
+    package mutating func reachedHead() {
         guard result == nil else { return }
-        if found.count == count || windowStart.rawValue + 1 <= floor.rawValue {
-            result = found.isEmpty ? head : SequenceNumber(found[oldest % found.count].rawValue - 1)
+        if left != nil {
+            // What is wanted has become less since it was counted (a subscription ended).
+            result = head
+        } else if matches >= count || windowStart.rawValue + 1 <= floor.rawValue {
+            locate()
         } else {
             widen()
         }
     }
 
+    /// All matches are counted: goes back to the last one kept before the first that is wanted.
+    private mutating func locate() {
+        guard !marks.isEmpty else {
+            result = head
+            return
+        }
+        let superfluous = max(0, matches - count)
+        let mark = marks[superfluous / stride]
+        marks = []
+        cursor = SequenceNumber(mark.rawValue - 1)
+        if superfluous % stride == 0 { result = cursor } else { left = superfluous % stride }
+    }
+
     /// Retention has removed what came next: what remains begins at `next`.
-    mutating func restart(at next: SequenceNumber) {
+    package mutating func restart(at next: SequenceNumber) {
         floor = next
-        found.removeAll(keepingCapacity: true)
-        oldest = 0
-        windowStart = SequenceNumber(next.rawValue - 1)
-        cursor = windowStart
+        begin(after: SequenceNumber(next.rawValue - 1))
         if cursor >= head { result = head }
     }
 
     private mutating func widen() {
         let lowest = floor.rawValue - 1
         let start = head.rawValue > window ? max(lowest, head.rawValue - window) : lowest
-        found.removeAll(keepingCapacity: true)
-        oldest = 0
-        windowStart = SequenceNumber(min(start, head.rawValue))
-        cursor = windowStart
+        begin(after: SequenceNumber(min(start, head.rawValue)))
         window = window &* 4
         if head.rawValue <= lowest { result = head }
+    }
+
+    private mutating func begin(after start: SequenceNumber) {
+        windowStart = start
+        cursor = start
+        matches = 0
+        stride = 1
+        left = nil
+        marks.removeAll(keepingCapacity: true)
     }
 }
