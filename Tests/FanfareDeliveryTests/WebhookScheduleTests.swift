@@ -422,28 +422,3 @@ struct Changes: Equatable {
         SequenceNumber(from)...SequenceNumber(to)
     }
 }
-
-@Suite struct RetryAfterTests {
-    private let now = WallTime(nanoseconds: 784_111_777_000_000_000)
-
-    @Test(
-        arguments: [
-            ("120", 120), ("0", 0), (" 7", 7), ("99999999999999999999999", 86_400),
-            ("Sun, 06 Nov 1994 08:50:37 GMT", 60),
-            ("Sunday, 06-Nov-94 08:50:37 GMT", 60), ("Sun Nov  6 08:50:37 1994", 60),
-            ("Sun, 06 Nov 1994 08:49:36 GMT", 0),
-            ("Tue, 29 Feb 2000 00:00:00 GMT", 86_400),
-        ] as [(String, UInt64)])
-    func secondsAndDatesAreUnderstood(_ value: String, _ seconds: UInt64) {
-        #expect(RetryAfter.seconds(value, now: now) == seconds)
-    }
-
-    @Test(arguments: [
-        "", "-1", "1.5", "soon", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Foo 1994 08:49:37 GMT",
-        "Sun, 06 Nov 1994 24:00:00 GMT",
-        "Sun, 06 Nov 1994 08:49 GMT", "1e3",
-    ])
-    func anythingElseIsNoWait(_ value: String) {
-        #expect(RetryAfter.seconds(value, now: now) == nil)
-    }
-}

@@ -166,10 +166,22 @@ func asking<Result>(_ text: String, _ body: (ByteView) throws -> Result) rethrow
     @Test func retryAfterIsSecondsOrADate() {
         let now = WallTime(nanoseconds: 784_111_770 * 1_000_000_000)
         for (text, wanted) in [
-            ("120", 120), ("0", 0), ("Sun, 06 Nov 1994 08:49:37 GMT", 7), ("Sun, 06 Nov 1994 08:49:17 GMT", 0),
-            ("soon", nil), ("-1", nil), ("", nil), ("1.5", nil), ("Sun, 06 Nov 1994 25:49:37 GMT", nil),
+            ("120", 120), ("0", 0), (" 7", 7), ("Sun, 06 Nov 1994 08:49:37 GMT", 7),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", 7), ("Sun Nov  6 08:49:37 1994", 7),
+            ("Sun, 06 Nov 1994 08:49:17 GMT", 0), ("Tue, 29 Feb 2000 00:00:00 GMT", 167_670_630),
+            ("soon", nil), ("-1", nil), ("", nil), (" ", nil), ("1.5", nil), ("1e3", nil),
+            ("Sun, 06 Nov 1994 25:49:37 GMT", nil), ("Sun, 06 Nov 1994 24:00:00 GMT", nil),
+            ("Sun, 06 Nov 1994 08:49:37", nil), ("Sun, 06 Foo 1994 08:49:37 GMT", nil),
+            ("Sun, 06 Nov 1994 08:49 GMT", nil),
         ] as [(String, Int?)] {
             #expect(asking(text) { HTTPDate.retryAfterSeconds($0, now: now) } == wanted, "\(text)")
+        }
+    }
+
+    @Test func retryAfterOfMoreSecondsThanFitIsTheLongestWait() {
+        for text in ["9223372036854775808", "99999999999999999999999"] {
+            let now = WallTime(nanoseconds: 0)
+            #expect(asking(text) { HTTPDate.retryAfterSeconds($0, now: now) } == .max, "\(text)")
         }
     }
 }

@@ -46,9 +46,12 @@ package enum HTTPDate {
     }
 
     /// Seconds to wait that a Retry-After header asks for at `now` (RFC 9110, section 10.2.3): seconds, or a date; a date
-    /// that has passed is 0. Nil when it is neither.
+    /// that has passed is 0. Nil when it is neither. Seconds beyond an `Int` are the greatest one: it is a lower bound.
     package static func retryAfterSeconds(_ value: ByteView, now: WallTime) -> Int? {
-        if let seconds = value.decimal { return seconds }
+        let value = value.trimmed
+        if !value.isEmpty, value.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }) {
+            return value.decimal ?? .max
+        }
         guard let date = parse(value) else { return nil }
         return date > now.seconds ? Int(date - now.seconds) : 0
     }
