@@ -129,16 +129,31 @@ class HTTP2(WebhookTest):
     def test_a_hanging_stream_times_out_and_leaves_the_connection_to_the_others(self):
         receiver = self.open_receiver()
         topic = self.topic()
+        name, path = self.subscribe([topic], receiver=receiver, timeout="2s")
+        receiver.script[path] = [200, {"hang": True}]
+        self.service.publish(event(type=topic))
+        receiver.wait(1, path)
+        self.settled(name)  # how many streams there may be is known from here on
+        for expected in (2, 3):
+            self.service.publish(event(type=topic))
+            receiver.wait(expected, path)
+        arrived = receiver.wait(4, path)
+        self.settled(name)
+        self.assertEqual([d.attempt for d in arrived], [1, 1, 1, 2])
+        self.assertEqual({d.connection for d in arrived}, {1})
+        attempts = self.attempts(name)
+        self.assertTrue(any("timeout" in (a["error"] or "") for a in attempts))
+
+    def test_a_connection_on_which_nothing_comes_any_more_is_replaced(self):
+        receiver = self.open_receiver()
+        topic = self.topic()
         name, path = self.subscribe([topic], receiver=receiver, timeout="300ms")
         receiver.script[path] = [200, {"hang": True}]
         for expected in (1, 3):
             self.service.publish(event(type=topic))
             arrived = receiver.wait(expected, path)
             self.settled(name)
-        self.assertEqual([d.attempt for d in arrived], [1, 1, 2])
-        self.assertEqual({d.connection for d in arrived}, {1})
-        attempts = self.attempts(name)
-        self.assertTrue(any("timeout" in (a["error"] or "") for a in attempts))
+        self.assertEqual([(d.attempt, d.connection) for d in arrived], [(1, 1), (1, 1), (2, 2)])
 
     def test_retry_after_and_the_beginning_of_the_answer_are_taken(self):
         receiver = self.open_receiver()

@@ -235,7 +235,8 @@ extension WebhookDispatcher {
         timedOut(connection, shard)
     }
 
-    /// What a connection does has taken too long.
+    /// What a connection does has taken too long. A carrier on which nothing has come since the request was sent may lead
+    /// nowhere any more: it is retired.
     func timedOut(_ connection: EndpointConnection, _ shard: Shard) {
         guard let delivery = connection.delivery else { return end(connection, shard) }
         let milliseconds = shard.time.monotonic.nanoseconds(since: delivery.begun.monotonic) / 1_000_000
@@ -245,6 +246,10 @@ extension WebhookDispatcher {
             case .securing: "no TLS session"
             default: "no complete answer"
             }
+        let requested = delivery.timings.requested
+        if let carrier = connection.carrier, let requested, carrier.lastReceived <= requested {
+            carrier.retire(shard)
+        }
         failed(
             connection, DeliveryProblem(failure: .timeout, words: "timeout: \(what) after \(milliseconds) ms"), shard)
     }

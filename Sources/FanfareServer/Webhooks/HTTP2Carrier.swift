@@ -27,6 +27,8 @@ final class HTTP2Carrier: ConnectionHandler {
     var isDirty = false
     /// An answer has come on it: it has been kept alive.
     private(set) var hasAnswered = false
+    /// When something last arrived on it, or it was opened.
+    private(set) var lastReceived: MonotonicTime
     private var tlsError: TLSError?
 
     /// A carrier of the endpoint's bytes; nil without memory.
@@ -36,6 +38,7 @@ final class HTTP2Carrier: ConnectionHandler {
                 bodyKeptBytesMax: Limits.answerKeptBytesMax, bodyReadBytesMax: Limits.answerReadBytesMax)
         else { return nil }
         self.client = client
+        lastReceived = connection.lastActive
         self.pool = pool
         self.connection = connection
     }
@@ -124,6 +127,7 @@ final class HTTP2Carrier: ConnectionHandler {
     // MARK: The bytes
 
     func received(_ bytes: UnsafeRawBufferPointer, on connection: Connection, shard: Shard) {
+        lastReceived = shard.time.monotonic
         let goesOn = unsafe client.receive(bytes)
         while let exchange = client.next() { settle(exchange, shard) }
         if client.streamsMax == 0 { retire(shard) }
