@@ -22,7 +22,8 @@ class HTTP2Receiver:
     """Serves on 127.0.0.1 and offers `h2`; remembers what `Receiver` does.
 
     `script[path]` lists the answers to come, 200 afterwards. An answer is a status, or a dictionary: {"status": 429,
-    "headers": {…}, "body": b"…", "delay": 1.5, "hang": True, "reset": code, "goaway": last stream processed or None,
+    "headers": {…}, "body": b"…", "delay": 1.5, "hang": True, "reset": code, "goaway": last stream processed or None, "goodbye": True for
+    a GOAWAY that leaves streams under way to finish, before the answer,
     "close": True, "raw": bytes sent as they are}. `streams_max` is announced; `window` is the initial one for bodies.
     """
 
@@ -161,6 +162,8 @@ class _Connection:
 
     def _send(self, stream, answer):
         self.streams.pop(stream, None)
+        if answer.get("goodbye"):
+            self.socket.sendall(b"\0\0\x08\x07\0\0\0\0\0\x7f\xff\xff\xff\0\0\0\0")
         if "raw" in answer:
             self.socket.sendall(answer["raw"])
             return

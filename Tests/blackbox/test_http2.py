@@ -116,6 +116,23 @@ class HTTP2(WebhookTest):
         eventually(lambda: self.service.subscription(name)["lag"] == 0)
         self.assertEqual(self.service.subscription(name)["dead_letters"], 0)
 
+    def test_a_connection_that_said_goodbye_is_used_no_more_and_ends_with_its_last_answer(self):
+        receiver = self.open_receiver()
+        topic = self.topic()
+        name, path = self.subscribe([topic], receiver=receiver, concurrency=8)
+        self.service.publish(event(type=topic))
+        receiver.wait(1, path)
+        self.settled(name)
+        receiver.script[path] = [{"goodbye": True}] + [{"delay": 0.5} for _ in range(7)]
+        self.service.publish(*events(8, type=topic))
+        receiver.wait(9, path)
+        self.settled(name)
+        eventually(lambda: receiver.goodbyes >= 1)
+        self.service.publish(*events(8, type=topic, prefix="later"))
+        arrived = receiver.wait(17, path)
+        self.assertEqual({d.attempt for d in arrived}, {1})
+        self.assertNotIn(1, {d.connection for d in arrived[9:]})
+
     def test_a_reset_stream_is_a_failure_and_its_neighbours_go_on(self):
         receiver = self.open_receiver()
         topic = self.topic()

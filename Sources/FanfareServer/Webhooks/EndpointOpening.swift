@@ -256,14 +256,16 @@ extension WebhookDispatcher {
 
     // MARK: End
 
-    /// A connection has no delivery any more: the next one may use it, unless it is too old or nobody is left.
+    /// A connection has no delivery any more: the next one may use it, unless it is too old, nobody is left, or its carrier
+    /// takes no more requests.
     func putBack(_ connection: EndpointConnection, _ shard: Shard) {
         guard let bytes = connection.connection else { return drop(connection, shard) }
         if let resumption = bytes.tls?.takeResumption() { connection.pool.resumption = resumption }
         let now = shard.time.monotonic
         let isOld = bytes.since.advanced(byMilliseconds: Limits.endpointConnectionAgeMilliseconds) <= now
         if isOld { connection.carrier?.retire(shard) }
-        guard !isOld, connection.pool.users > 0, shard.draining == nil, bytes.phase == .open else {
+        let isRetired = connection.carrier?.isRetired == true
+        guard !isOld, !isRetired, connection.pool.users > 0, shard.draining == nil, bytes.phase == .open else {
             return end(connection, shard)
         }
         connection.phase = .idle
