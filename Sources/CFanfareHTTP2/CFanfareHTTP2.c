@@ -321,6 +321,12 @@ static size_t split(const uint8_t *text, size_t count, nghttp2_nv *fields, size_
     return used;
 }
 
+bool fanfare_http2_is_request(const uint8_t *text, size_t count) {
+    nghttp2_nv fields[FANFARE_HTTP2_FIELDS_MAX];
+    size_t head_bytes = 0;
+    return split(text, count, fields, &head_bytes) > 0;
+}
+
 int32_t fanfare_http2_request(
     struct fanfare_http2 *connection, const uint8_t *text, size_t count, uint32_t token) {
     nghttp2_nv fields[FANFARE_HTTP2_FIELDS_MAX];

@@ -133,6 +133,15 @@ class HTTP2(WebhookTest):
         self.assertEqual({d.attempt for d in arrived}, {1})
         self.assertNotIn(1, {d.connection for d in arrived[9:]})
 
+    def test_an_event_with_as_many_attributes_as_it_may_have_arrives_in_binary_mode(self):
+        receiver = self.open_receiver()
+        topic = self.topic()
+        _, path = self.subscribe([topic], receiver=receiver, content_mode="binary")
+        self.service.publish(event(type=topic, **{f"a{n}": "v" for n in range(240)}))
+        (delivery,) = receiver.wait(1, path)
+        self.assertEqual(delivery.attempt, 1)
+        self.assertEqual([delivery.header(f"ce-a{n}") for n in range(240)], ["v"] * 240)
+
     def test_a_reset_stream_is_a_failure_and_its_neighbours_go_on(self):
         receiver = self.open_receiver()
         topic = self.topic()

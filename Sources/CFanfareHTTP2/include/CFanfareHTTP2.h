@@ -9,8 +9,9 @@
 
 /// Bytes of a `retry-after` field that are kept; a longer one is not looked at.
 #define FANFARE_HTTP2_RETRY_AFTER_MAX 64
-/// Fields of one request, pseudo-fields included. A request with more is not sent.
-#define FANFARE_HTTP2_FIELDS_MAX 128
+/// Fields of one request, pseudo-fields included: an event's members (at most 256) in binary mode, ours, and 200 and more
+/// that are configured. A request with more is not sent.
+#define FANFARE_HTTP2_FIELDS_MAX 512
 
 /// Opaque: one connection.
 struct fanfare_http2;
@@ -70,6 +71,8 @@ bool fanfare_http2_next(struct fanfare_http2 *connection, struct fanfare_http2_e
 /// none can be begun on this connection any more.
 int32_t fanfare_http2_request(
     struct fanfare_http2 *connection, const uint8_t *text, size_t count, uint32_t token);
+/// Whether a text is a request that a stream can be begun with: a head as above with no more fields than are taken.
+bool fanfare_http2_is_request(const uint8_t *text, size_t count);
 /// Gives the stream of a request up: nothing more is heard of it.
 void fanfare_http2_cancel(struct fanfare_http2 *connection, int32_t stream, uint32_t token);
 /// Says goodbye (GOAWAY without error).

@@ -134,9 +134,7 @@ extension WebhookDispatcher {
         do throws(WebhookRequestError) {
             try delivery.subscription.request?.append(record, attempt, to: &requestBytes)
         } catch {
-            let outcome = Outcome(error: "the event cannot be sent in this content mode: \(error)")
-            finish(connection, .failed(.unrepresentable, retryAfterSeconds: nil), outcome, shard)
-            return putBack(connection, shard)
+            return unrepresentable(connection, "\(error)", shard)
         }
         connection.phase = .awaitingAnswer
         connection.delivery?.timings.requested = shard.time.monotonic
@@ -147,8 +145,18 @@ extension WebhookDispatcher {
         watch(connection, shard)
         guard let carrier = connection.carrier else { return send(requestBytes, on: bytes, shard) }
         if carrier.request(requestBytes, for: connection) { return markDirty(carrier) }
+        guard HTTP2Client.canExpress(requestBytes) else {
+            return unrepresentable(connection, "too many header fields for HTTP/2", shard)
+        }
         carrier.retire(shard)
         unprocessed(connection, "the endpoint's connection takes no more requests", shard)
+    }
+
+    /// No request can be made of the event, on this connection or another.
+    private func unrepresentable(_ connection: EndpointConnection, _ why: String, _ shard: Shard) {
+        let outcome = Outcome(error: "the event cannot be sent in this content mode: \(why)")
+        finish(connection, .failed(.unrepresentable, retryAfterSeconds: nil), outcome, shard)
+        putBack(connection, shard)
     }
 
     /// One send from the arena; what is too large for that goes through the connection's own output, which is empty.

@@ -102,6 +102,10 @@ import FanfareBase
         return stream > 0 ? stream : nil
     }
 
+    /// Whether `request` can begin a stream with `text` on any connection: it is a request, and has no more fields than
+    /// `FANFARE_HTTP2_FIELDS_MAX`.
+    package static func canExpress(_ text: [UInt8]) -> Bool { unsafe fanfare_http2_is_request(text, text.count) }
+
     /// Gives a request up: nothing more is heard of it.
     package func cancel(_ stream: Int32, token: UInt32) { unsafe fanfare_http2_cancel(handle, stream, token) }
 
