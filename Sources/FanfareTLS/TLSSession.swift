@@ -19,7 +19,7 @@ import FanfareBase
         case failed
     }
 
-    /// The most plaintext in one record, and in one call of `seal`.
+    /// The most plaintext in one record.
     package static let recordPlaintextBytesMax = 16_384
     /// The most ciphertext a record has beyond its plaintext, and a key update sent before it.
     package static let sealedOverheadBytesMax = 128
@@ -140,45 +140,59 @@ import FanfareBase
         if !isClosedByPeer { throw .truncated }
     }
 
-    /// Encrypts `plaintext` as one record into `target` and returns its bytes; 0 when the session has failed (now or
-    /// before) or `isClosed`. Empty plaintext makes no record and returns 0. Allocates nothing of ours.
+    /// Encrypts `plaintext` into `target`, as records of at most `recordPlaintextBytesMax`, and returns their bytes; 0 when
+    /// the session has failed (now or before) or `isClosed`. Empty plaintext makes no record and returns 0. Allocates
+    /// nothing of ours.
     ///
-    /// - Precondition: established, at most `recordPlaintextBytesMax` bytes, and `target` has room for
-    ///   `sealedBytesMax`.
+    /// - Precondition: not handshaking, and `target` has room for `sealedBytesMax`.
     package func seal(_ plaintext: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> Int {
-        invariant(currentPhase != .handshaking, "data is sealed after the handshake")
-        invariant(!isReceiving, "records are sent in the order they are made: seal after receive has returned")
-        invariant(plaintext.count <= Self.recordPlaintextBytesMax, "one record is sealed at a time")
-        invariant(target.count >= Self.sealedBytesMax(plaintext.count), "a sealed record fits its target")
-        guard currentPhase == .established, !hasClosed, plaintext.count > 0 else { return 0 }
-        recordsOfKey += 1
-        if recordsOfKey > context.recordsPerKeyMax { changeKey() }
-        let count = unsafe fanfare_tls_seal(
-            handle, context.shared, plaintext.baseAddress, plaintext.count, target.baseAddress, target.count)
-        if count == 0 { _ = fail() }
-        return count
+        invariant(target.count >= Self.sealedBytesMax(plaintext.count), "what is sealed fits its target")
+        var begun = 0
+        var sealed = 0
+        while begun < plaintext.count {
+            let end = min(begun + Self.recordPlaintextBytesMax, plaintext.count)
+            let piece = unsafe UnsafeRawBufferPointer(rebasing: plaintext[begun..<end])
+            let count = unsafe seal(piece, into: target, from: sealed)
+            guard count > 0 else { return 0 }
+            sealed += count
+            begun = end
+        }
+        return sealed
     }
 
-    /// As `seal`, one record of several slices in order; more than one are gathered in the context's scratch first.
+    /// As `seal`, of several slices in order; more than one are gathered in the context's scratch, a record at a time.
     package func seal(
         gathering slices: UnsafeBufferPointer<UnsafeRawBufferPointer>, into target: UnsafeMutableRawBufferPointer
     ) -> Int {
         if slices.count == 1 { return unsafe seal(slices[0], into: target) }
-        let scratch = unsafe UnsafeMutableRawBufferPointer(
+        let record = unsafe UnsafeMutableRawBufferPointer(
             start: fanfare_tls_gathered(context.shared), count: Self.recordPlaintextBytesMax)
-        var count = 0
+        var gathered = 0
+        var sealed = 0
         for index in slices.indices {
-            let slice = unsafe slices[index]
-            invariant(scratch.count - count >= slice.count, "one record is sealed at a time")
-            unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[count...]).copyMemory(from: slice)
-            count += slice.count
+            var rest = unsafe slices[index]
+            while unsafe !rest.isEmpty {
+                if gathered == record.count {
+                    let count = unsafe seal(UnsafeRawBufferPointer(record), into: target, from: sealed)
+                    guard count > 0 else { return 0 }
+                    sealed += count
+                    gathered = 0
+                }
+                let piece = unsafe UnsafeRawBufferPointer(rebasing: rest.prefix(record.count - gathered))
+                unsafe UnsafeMutableRawBufferPointer(rebasing: record[gathered...]).copyMemory(from: piece)
+                gathered += piece.count
+                unsafe rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(piece.count))
+            }
         }
-        return unsafe seal(UnsafeRawBufferPointer(rebasing: scratch[..<count]), into: target)
+        guard gathered > 0 else { return 0 }
+        let count = unsafe seal(UnsafeRawBufferPointer(rebasing: record[..<gathered]), into: target, from: sealed)
+        return count > 0 ? sealed + count : 0
     }
 
     /// The room that `seal` needs for this much plaintext.
     @inlinable package static func sealedBytesMax(_ plaintextBytes: Int) -> Int {
-        plaintextBytes + sealedOverheadBytesMax
+        let records = (plaintextBytes + recordPlaintextBytesMax - 1) / recordPlaintextBytesMax
+        return plaintextBytes + records * sealedOverheadBytesMax
     }
 
     /// Appends close_notify to `output`: nothing can be sealed afterwards. Nothing is appended unless established, nor
@@ -223,6 +237,22 @@ extension TLSSession {
         }
         if let code = failure.alertReceived { return .alertReceived(code: code, words: failure.words) }
         return .protocolFailure(failure.words)
+    }
+
+    /// Encrypts `plaintext` as one record into `target` from `offset` on; 0 when the session has failed or is closed.
+    private func seal(
+        _ plaintext: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, from offset: Int
+    ) -> Int {
+        invariant(currentPhase != .handshaking, "data is sealed after the handshake")
+        invariant(!isReceiving, "records are sent in the order they are made: seal after receive has returned")
+        guard currentPhase == .established, !hasClosed else { return 0 }
+        recordsOfKey += 1
+        if recordsOfKey > context.recordsPerKeyMax { changeKey() }
+        let room = unsafe UnsafeMutableRawBufferPointer(rebasing: target[offset...])
+        let count = unsafe fanfare_tls_seal(
+            handle, context.shared, plaintext.baseAddress, plaintext.count, room.baseAddress, room.count)
+        if count == 0 { _ = fail() }
+        return count
     }
 
     /// Makes the next record be preceded by a key update. TLS 1.2 has none: its explicit nonces last longer.

@@ -25,24 +25,14 @@ extension TLSSession {
     /// - Precondition: not handshaking.
     @discardableResult
     package func seal(_ plaintext: Span<UInt8>, output: inout [UInt8]) -> Bool {
-        var start = 0
-        while start < plaintext.count {
-            let end = min(start + Self.recordPlaintextBytesMax, plaintext.count)
-            guard sealRecord(plaintext.extracting(start..<end), output: &output) else { return false }
-            start = end
-        }
-        return true
-    }
-
-    private func sealRecord(_ plaintext: Span<UInt8>, output: inout [UInt8]) -> Bool {
-        let room = Self.sealedBytesMax(plaintext.count)
+        if plaintext.isEmpty { return true }
         // Safe: the closure initialises exactly the bytes it reports.
-        let record = unsafe [UInt8](unsafeUninitializedCapacity: room) { target, count in
+        let records = unsafe [UInt8](unsafeUninitializedCapacity: Self.sealedBytesMax(plaintext.count)) { target, count in
             count = unsafe plaintext.withUnsafeBytes { bytes in
                 unsafe seal(bytes, into: UnsafeMutableRawBufferPointer(target))
             }
         }
-        output += record
-        return !record.isEmpty
+        output += records
+        return !records.isEmpty
     }
 }

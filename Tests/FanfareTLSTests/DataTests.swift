@@ -46,6 +46,24 @@ import Testing
         #expect(wire.client.plaintext == pattern(10) + pattern(230) + pattern(16_000))
     }
 
+    @Test func slicesLongerThanARecordBecomeFullRecordsAndARest() throws {
+        let wire = try established()
+        let slices = [pattern(10), pattern(16_384), pattern(40_000), []]
+        wire.server.sealGathering(slices)
+        let bytes = slices.reduce(0) { $0 + $1.count }
+        #expect(wire.server.output.count == bytes + 4 * 22)
+        try wire.settle()
+        #expect(wire.client.plaintext == slices.reduce([], +))
+    }
+
+    @Test func aLongSliceBecomesFullRecordsAndARest() throws {
+        let wire = try established()
+        wire.server.sealGathering([pattern(65_000)])
+        #expect(wire.server.output.count == 65_000 + 4 * 22)
+        try wire.settle()
+        #expect(wire.client.plaintext == pattern(65_000))
+    }
+
     @Test func noSlicesAndEmptySlicesMakeNoRecord() throws {
         let wire = try established()
         wire.server.sealGathering([])

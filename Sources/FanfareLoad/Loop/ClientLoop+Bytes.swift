@@ -78,16 +78,11 @@ extension ClientLoop {
     }
 
     private func seal(_ bytes: ByteView, with tls: TLSSession, into connection: ClientConnection) -> Bool {
-        var rest = bytes
-        while !rest.isEmpty {
-            let piece = rest.take(min(rest.count, TLSSession.recordPlaintextBytesMax))
-            let room = TLSSession.sealedBytesMax(piece.count)
-            guard let target = unsafe connection.output.reserve(room) else { return false }
-            // Safe: reserve gave `room` bytes, and what is sealed into them is committed.
-            let count = unsafe tls.seal(
-                piece.unsafeBytes, into: UnsafeMutableRawBufferPointer(start: target, count: room))
-            connection.output.commit(count)
-        }
+        let room = TLSSession.sealedBytesMax(bytes.count)
+        guard let target = unsafe connection.output.reserve(room) else { return false }
+        // Safe: reserve gave `room` bytes, and what is sealed into them is committed.
+        let count = unsafe tls.seal(bytes.unsafeBytes, into: UnsafeMutableRawBufferPointer(start: target, count: room))
+        connection.output.commit(count)
         return true
     }
 

@@ -199,17 +199,11 @@ extension Shard {
     private func seal(_ bytes: UnsafeRawBufferPointer, with tls: TLSSession, into connection: Connection) -> Bool {
         // Before the handshake there is nobody to talk to: what we would say (a timeout) is left unsaid.
         guard tls.isEstablished else { return true }
-        var rest = unsafe bytes
-        while unsafe !rest.isEmpty {
-            let piece = unsafe UnsafeRawBufferPointer(rebasing: rest.prefix(TLSSession.recordPlaintextBytesMax))
-            let room = TLSSession.sealedBytesMax(piece.count)
-            guard let target = unsafe connection.output.reserve(room) else { return false }
-            let sealed = unsafe tls.seal(piece, into: UnsafeMutableRawBufferPointer(start: target, count: room))
-            guard sealed > 0 else { return false }
-            connection.output.commit(sealed)
-            unsafe rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(piece.count))
-        }
-        return true
+        let room = TLSSession.sealedBytesMax(bytes.count)
+        guard let target = unsafe connection.output.reserve(room) else { return false }
+        let sealed = unsafe tls.seal(bytes, into: UnsafeMutableRawBufferPointer(start: target, count: room))
+        connection.output.commit(sealed)
+        return unsafe sealed > 0 || bytes.isEmpty
     }
 
     /// Puts the connection on the list of those flushed at the end of the turn.
@@ -273,7 +267,10 @@ extension Shard {
         case .frames(let after): settle(connection, after: after, sent: Int(sent), wanted: Int(wanted))
         case .arena: if sent < wanted { keepRest(of: connection, from: Int(sent), wanted: Int(wanted)) }
         }
-        if sent < wanted { return awaitWritable(connection) }
+        if sent < wanted {
+            connection.subscriber?.sendBytesMax = Limits.eventSendBytesFirst
+            return awaitWritable(connection)
+        }
         afterSend(connection)
     }
 
@@ -288,7 +285,6 @@ extension Shard {
     private func keepRest(of connection: Connection, from sent: Int, wanted: Int) {
         guard let address = unsafe connection.sendAddress else { return }
         metrics.shortSends.add(1)
-        connection.subscriber?.catchUpSendBytes = Limits.eventSendBytesMax
         // Safe: arena and frame rings keep the bytes until the turn's sends are all accounted for.
         let rest = unsafe UnsafeRawBufferPointer(start: address + sent, count: wanted - sent)
         if unsafe !connection.output.append(rest) { abort(connection) }

@@ -7,8 +7,12 @@ enum Limits {
     static let fanoutVisitsPerTurn = 512
     /// Bytes of the arena sends of one turn are gathered and sealed in. When it is full the rest waits for the next turn.
     static let arenaBytes = 8 << 20
-    /// Bytes of events in one send: one TLS record. More pending events go out in the next send of the connection.
-    static let eventSendBytesMax = 16 << 10
+    /// Bytes of events in a subscriber's first send, and in the one after a send of which the kernel took a part only: one
+    /// TLS record, so one that stalls has little of ours in its own output. It doubles with each send that is taken whole.
+    static let eventSendBytesFirst = 16 << 10
+    /// Bytes of events in one send: what segmentation offload takes as one packet, four TLS records. More pending events go
+    /// out in the next send of the connection.
+    static let eventSendBytesMax = 64 << 10
     /// Bytes of one send from a connection's own output; the rest follows.
     static let outputSendBytesMax = 64 << 10
     /// Subscribers that are catching up that a turn serves; live traffic goes on between turns.
@@ -16,15 +20,13 @@ enum Limits {
     /// Bytes of records a turn looks at for subscribers that are catching up, whether they want them or not: about a
     /// millisecond. The rest follows in the next turn.
     static let catchUpBytesPerTurn = 1 << 20
-    /// Bytes of events in one send to a subscriber that is catching up, when it took all of the last send: fewer turns and
-    /// fewer sends an event. It begins at `eventSendBytesMax`, to which a short send takes it back, so one that stalls has
-    /// little of ours in its own output. With TLS a send stays one record.
+    /// Bytes of events in one send to a subscriber that is catching up without TLS: fewer turns and fewer sends an event.
     static let catchUpSendBytesMax = 256 << 10
 
     /// Bytes for the addresses of one turn's connects. When they are used up a connect fails; its delivery is tried again.
     static let addressBytes = 64 << 10
-    /// Bytes the arena must have left for one more send: a full record and its overhead.
-    static let arenaRoomPerVisit = 32 << 10
+    /// Bytes the arena must have left for one more send: the largest of live events, sealed.
+    static let arenaRoomPerVisit = 80 << 10
     /// Receive buffers of 16 KiB per shard. When all are in use receiving pauses until some are given back.
     static let receiveBuffersPerShard = 256
 

@@ -152,8 +152,8 @@ extension Shard {
     }
 
     private func sendBytesMax(_ connection: Connection, _ subscriber: Subscriber) -> Int {
-        if connection.tls != nil { return Limits.eventSendBytesMax }
-        return min(subscriber.catchUpSendBytes, arena.unusedCapacity)
+        if connection.tls != nil { return min(subscriber.sendBytesMax, Limits.eventSendBytesMax) }
+        return min(subscriber.sendBytesMax, arena.unusedCapacity)
     }
 
     /// Numbers that belong to no event: told as a gap, after what was framed before them has been sent.
@@ -180,7 +180,7 @@ extension Shard {
         arena.commit(count)
         metrics.catchUpBytes.add(UInt64(count))
         metrics.catchUpEvents.add(UInt64(frames.endedFrames))
-        subscriber.catchUpSendBytes = min(2 * subscriber.catchUpSendBytes, Limits.catchUpSendBytesMax)
+        subscriber.growSends(to: Limits.catchUpSendBytesMax)
         unsafe queueSend(UnsafeRawBufferPointer(start: start, count: count), on: connection, from: .arena)
     }
 

@@ -29,9 +29,9 @@ extension Shard {
     func deliver(to connection: Connection, _ subscriber: Subscriber) {
         guard connection.canSend, connection.phase == .open, connection.output.isEmpty else { return }
         if subscriber.isCatchingUp { return catchUp.add(connection) }
+        let bytesMax = min(subscriber.sendBytesMax, Limits.eventSendBytesMax)
         let outcome = fanout.gather(
-            subscriber.member, bytesMax: Limits.eventSendBytesMax, onlyBegunFrame: subscriber.afterFrame != .goOn,
-            into: &slices)
+            subscriber.member, bytesMax: bytesMax, onlyBegunFrame: subscriber.afterFrame != .goOn, into: &slices)
         switch outcome {
         case .nothing: break
         case .turnFull: _ = ready.append(connection.slot)
@@ -43,6 +43,7 @@ extension Shard {
     private func send(
         _ slices: borrowing FrameSlices, after: StreamPlace, to connection: Connection, _ subscriber: Subscriber
     ) {
+        subscriber.growSends(to: Limits.eventSendBytesMax)
         if let tls = connection.tls {
             let target = unsafe arena.unused
             let sealed = unsafe slices.slices.withUnsafeBufferPointer { unsafe tls.seal(gathering: $0, into: target) }

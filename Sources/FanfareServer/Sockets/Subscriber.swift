@@ -49,8 +49,8 @@ final class Subscriber {
     var slowPolicy: SlowPolicy
     /// It reads the log.
     var isCatchingUp = false
-    /// Bytes of its next send while it does: more from send to send as long as all of them are taken.
-    var catchUpSendBytes = Limits.eventSendBytesMax
+    /// Bytes of events in its next send: more from send to send as long as all of them are taken.
+    var sendBytesMax = Limits.eventSendBytesFirst
     /// Events accepted earlier are passed over (`from` was a time).
     var notBefore = WallTime(nanoseconds: 0)
     /// It asked for the last so many events and does not know yet where they begin.
@@ -68,6 +68,9 @@ final class Subscriber {
         self.slowPolicy = slowPolicy
         heartbeatAt = now.advanced(byMilliseconds: Limits.heartbeatMilliseconds)
     }
+
+    /// A send has been queued: the next one may carry twice as much, up to `limit`, unless this one turns out short.
+    func growSends(to limit: Int) { sendBytesMax = max(sendBytesMax, min(2 * sendBytesMax, limit)) }
 
     /// Whether it wants this event: the rule of those who read the log.
     func wants(_ record: EventRecord) -> Bool {
