@@ -8,12 +8,7 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-/// For what runs for every delivery: exclusive access is what the compiler can prove, and not checked besides at run time.
-let deliverySettings = settings + [.unsafeFlags(["-enforce-exclusivity=unchecked"])]
-
-func module(
-    _ name: String, _ dependencies: [Target.Dependency], _ settings: [SwiftSetting] = settings
-) -> Target {
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
@@ -43,15 +38,14 @@ let package = Package(
         module("FanfareWire", ["FanfareBase", "CFanfareCrypto", "CFanfareCompression", "CFanfareHTTP2"]),
         module("FanfareEvent", ["FanfareBase", "CFanfareJSON"]),
         module("FanfareLog", ["FanfareBase"]),
-        module(
-            "FanfareDelivery", ["FanfareBase", "CFanfareCrypto", "CFanfareCompression"], deliverySettings),
+        module("FanfareDelivery", ["FanfareBase", "CFanfareCrypto", "CFanfareCompression"]),
         // L2
         module(
             "FanfareServer",
             [
                 "FanfareBase", "FanfareRing", "FanfareTLS", "FanfareWire", "FanfareEvent", "FanfareLog",
                 "FanfareDelivery", "CFanfareNames", "CFanfareCrypto",
-            ], deliverySettings),
+            ]),
         module(
             "FanfareLoad",
             ["FanfareBase", "FanfareRing", "FanfareTLS", "FanfareWire", "FanfareDelivery", "CFanfareCrypto"]),
