@@ -16,11 +16,12 @@ import FanfareBase
     package let offset: UInt64
     /// Header and records, in bytes.
     package let length: Int
+    /// When it had become durable.
+    package let committedAt: MonotonicTime
 
     init(
         memory: LogMemory, offsets: ContiguousArray<UInt32>, first: SequenceNumber, segment: SegmentNumber,
-        offset: UInt64,
-        length: Int
+        offset: UInt64, length: Int, committedAt: MonotonicTime
     ) {
         self.memory = memory
         self.offsets = offsets
@@ -29,6 +30,7 @@ import FanfareBase
         self.segment = segment
         self.offset = offset
         self.length = length
+        self.committedAt = committedAt
     }
 
     /// How many events it holds; at least one.

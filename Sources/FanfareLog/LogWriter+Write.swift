@@ -141,7 +141,7 @@ extension LogWriter {
         } else if unsyncedSince == nil {
             unsyncedSince = time.monotonic
         }
-        if let batch = write.batch { committed.append(batch.commit(segment: header.segment)) }
+        if let batch = write.batch { committed.append(batch.commit(segment: header.segment, at: time.monotonic)) }
         if write.isProbe { space = .available }
         if header.isCleanStop { stopping = .done }
     }

@@ -66,8 +66,10 @@ final class OpenBatch {
         }
     }
 
-    func commit(segment: SegmentNumber) -> CommittedBatch {
-        CommittedBatch(memory: memory, offsets: offsets, first: first, segment: segment, offset: offset, length: length)
+    func commit(segment: SegmentNumber, at time: MonotonicTime) -> CommittedBatch {
+        CommittedBatch(
+            memory: memory, offsets: offsets, first: first, segment: segment, offset: offset, length: length,
+            committedAt: time)
     }
 
     private func reserve(_ bytes: Int) {

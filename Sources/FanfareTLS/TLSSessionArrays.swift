@@ -27,7 +27,8 @@ extension TLSSession {
     package func seal(_ plaintext: Span<UInt8>, output: inout [UInt8]) -> Bool {
         if plaintext.isEmpty { return true }
         // Safe: the closure initialises exactly the bytes it reports.
-        let records = unsafe [UInt8](unsafeUninitializedCapacity: Self.sealedBytesMax(plaintext.count)) { target, count in
+        let records = unsafe [UInt8](unsafeUninitializedCapacity: Self.sealedBytesMax(plaintext.count)) {
+            target, count in
             count = unsafe plaintext.withUnsafeBytes { bytes in
                 unsafe seal(bytes, into: UnsafeMutableRawBufferPointer(target))
             }

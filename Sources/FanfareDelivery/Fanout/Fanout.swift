@@ -27,6 +27,9 @@ import FanfareBase
     var turn = 0
     var phase = Phase.announcing
 
+    /// The newest event of which a frame has been made.
+    package internal(set) var framedThrough = SequenceNumber.zero
+
     private var interests: [Interest?] = []
     private var matchesTotal = 0
     private var links = MemberLinks()

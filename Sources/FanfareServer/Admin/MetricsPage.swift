@@ -43,6 +43,7 @@ struct MetricsPage {
         counter("journal_entries_total", "Decisions of delivery taken into the journal.", \.journalRecorded, &page)
         counter("journal_synced_total", "Of those, the ones that are synced.", \.journalSynced, &page)
         counter("turns_total", "Turns of the shards' loops.", \.turns, &page, perShard: true)
+        stages(&page)
         gauge("log_head", "The last committed sequence.", service.catalog.head.rawValue, &page)
         gauge("log_first_retained", "The first sequence not removed.", service.catalog.firstRetained.rawValue, &page)
         gauge("shards", "Shards.", UInt64(service.shardCount), &page)
@@ -55,6 +56,26 @@ struct MetricsPage {
         sockets(&page)
         subscriptions(&page)
         return Array(page.utf8)
+    }
+
+    /// The stages of events' way to the kernel, all shards together.
+    private func stages(_ page: inout String) {
+        family(
+            "stage_seconds", "How long events took from one stage of their way to the kernel to the next.", "histogram",
+            &page)
+        for stage in EventStage.allCases {
+            let times = service.metrics.map { $0.stages[stage.rawValue] }
+            var sum: UInt64 = 0
+            for index in 0...DurationCounter.boundsCount {
+                sum += times.reduce(0) { $0 &+ $1.count(index) }
+                let seconds = Double(DurationCounter.microseconds(ofBound: index)) / 1e6
+                let bound = index < DurationCounter.boundsCount ? "\(seconds)" : "+Inf"
+                page += "fanfare_stage_seconds_bucket{stage=\"\(stage.name)\",le=\"\(bound)\"} \(sum)\n"
+            }
+            let seconds = Double(times.reduce(0) { $0 &+ $1.nanoseconds }) / 1e9
+            page += "fanfare_stage_seconds_sum{stage=\"\(stage.name)\"} \(seconds)\n"
+            page += "fanfare_stage_seconds_count{stage=\"\(stage.name)\"} \(sum)\n"
+        }
     }
 
     /// Sockets: why they ended, and how far those that are open are behind.

@@ -27,6 +27,11 @@ final class PublishRequest: @unchecked Sendable {
     /// Lines of NDJSON looked at.
     var lines = 0
 
+    /// When the turn began in which it was complete.
+    var receivedAt = MonotonicTime(nanoseconds: 0)
+    /// When its events had been decoded.
+    var decodedAt = MonotonicTime(nanoseconds: 0)
+
     /// The service itself publishes: the announcer is told, no connection.
     var isOwn = false
 

@@ -64,7 +64,7 @@ package final class Service: Sendable {
         for number in 0..<shardCount {
             let builder = ShardBuilder(
                 number: number, context: context, seed: seed, listeners: opened,
-                data: number == 0 ? data : nil, subscriptions: loaded.subscriptions)
+                data: number == 0 ? data : nil, subscriptions: loaded.subscriptions, stopwatch: { Clock.monotonic })
             threads.append(
                 ShardThread(
                     ShardThread.Work(

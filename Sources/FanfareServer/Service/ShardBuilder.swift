@@ -15,10 +15,12 @@ struct ShardBuilder: Sendable {
     let data: OpenData?
     /// The subscriptions of the configuration's files.
     let subscriptions: [SubscriptionDefinition]
+    /// Tells the time within a turn; nil where time stands still in one.
+    var stopwatch: (@Sendable () -> MonotonicTime)?
 
     /// Builds the shard; on its thread.
     func make(_ time: TurnTime) -> Shard {
-        let shard = Shard(number: number, service: context, time: time, seed: seed)
+        let shard = Shard(number: number, service: context, time: time, seed: seed, stopwatch: stopwatch)
         do throws(Service.StartError) {
             shard.listeners = try listeners.make(shard: number)
         } catch {

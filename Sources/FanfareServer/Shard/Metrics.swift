@@ -53,6 +53,8 @@ final class ShardMetrics: Sendable {
     /// Where webhook subscriptions stand that are caught up: a sequence.
     let webhooksSettled = Counter()
     let turns = Counter()
+    /// How long the stages of events took, by `EventStage`.
+    let stages = EventStage.allCases.map { _ in DurationCounter() }
     /// What the journal has taken and synced since the start; shard 0 only.
     let journalRecorded = Counter()
     let journalSynced = Counter()

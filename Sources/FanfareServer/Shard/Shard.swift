@@ -8,7 +8,8 @@ import FanfareWire
 /// One thread's whole world: connections, interests, timers, and on shard 0 the log.
 ///
 /// A function of completions: `turn` takes what the kernel finished and leaves in `operations` what it is asked next. It
-/// never calls the kernel, reads a clock or draws a random number itself, so a simulated machine can run it.
+/// never calls the kernel, reads a clock or draws a random number itself, so a simulated machine can run it. The stopwatch it
+/// is given tells only how long the stages of an event take, and decides nothing.
 ///
 /// The order of a turn: completions, mailboxes, timers; then the log, control output, webhooks, fan-out, catch-up. The log
 /// comes first because everything else waits for it; fan-out comes last because it alone can be arbitrarily long.
@@ -43,6 +44,10 @@ package final class Shard {
     let metrics: ShardMetrics
     /// This turn's time.
     var time: TurnTime
+    /// Tells the time within a turn; nil where time stands still in one.
+    private let stopwatch: (@Sendable () -> MonotonicTime)?
+    /// Where events are on their way to the kernel.
+    var stages = EventStages()
     /// What the kernel is asked next. Taken by the driver after each turn.
     package let operations = OperationQueue()
 
@@ -125,8 +130,12 @@ package final class Shard {
     var webhooks: WebhookDispatcher
 
     /// A shard that serves `service`; `start` makes it listen.
-    package init(number: Int, service: ServiceContext, time: TurnTime, seed: UInt64) {
+    package init(
+        number: Int, service: ServiceContext, time: TurnTime, seed: UInt64,
+        stopwatch: (@Sendable () -> MonotonicTime)? = nil
+    ) {
         self.number = number
+        self.stopwatch = stopwatch
         self.service = service
         self.time = time
         metrics = service.metrics[number]
@@ -143,6 +152,9 @@ package final class Shard {
         webhooks = WebhookDispatcher()
         random = SeededRandom(seed: seed &+ UInt64(number))
     }
+
+    /// The time within the turn, for measuring only.
+    var moment: MonotonicTime { stopwatch?() ?? time.monotonic }
 
     /// One turn; gives the time at which the next one is due though nothing completes, nil for never.
     package func turn(_ completions: borrowing CompletionBatch, time: TurnTime) -> MonotonicTime? {
@@ -180,6 +192,8 @@ package final class Shard {
         webhooks.flushCarriers(self)
         flushOutputs()
         service.mail.flush(from: self)
+        if stages.hasFramed { stages.noteHanded(at: moment, metrics.stages) }
+        if fanoutIsDone { stages.forgetMatched() }
         let isDone =
             arrivals.isEmpty && handshakes.isEmpty && awaitingInflater.isEmpty && fanoutIsDone && catchUpIsDone
             && !webhooks.hasWork && !service.mail.isHolding(self)

@@ -37,6 +37,8 @@ extension Shard {
 
     /// Hands events to the log, here or on the shard that owns it.
     func submit(_ request: PublishRequest) {
+        request.receivedAt = time.monotonic
+        request.decodedAt = moment
         if let logOwner {
             logOwner.submit(request, self)
         } else {
@@ -47,6 +49,7 @@ extension Shard {
     /// The log has decided on a request of one of this shard's connections.
     func published(_ request: PublishRequest) {
         if request.isOwn { return registry?.published(request, self) ?? () }
+        noteStages(of: request)
         guard
             let connection = connections.lookup(slot: request.reply.slot, generation: request.reply.generation),
             let handler = connection.handler
@@ -60,17 +63,31 @@ extension Shard {
         }
     }
 
+    private func noteStages(of request: PublishRequest) {
+        guard request.accepted > 0 else { return }
+        let decoding = request.decodedAt.nanoseconds(since: request.receivedAt)
+        let committing = time.monotonic.nanoseconds(since: request.decodedAt)
+        metrics.stages[EventStage.decoded.rawValue].add(decoding, UInt64(request.accepted))
+        metrics.stages[EventStage.committed.rawValue].add(committing, UInt64(request.accepted))
+    }
+
     /// Tells this shard's members of durable events.
     func announce(_ batch: CommittedBatch) {
         guard batch.first > fanout.head else { return }
+        var matched: (count: UInt64, last: SequenceNumber) = (0, .zero)
         for index in 0..<batch.count {
             let record = batch.record(index)
             matches.removeAll(keepingCapacity: true)
             patterns.match(unsafe record.topic.bindMemory(to: UInt8.self).span, into: &patternMatches)
             for match in patternMatches { matches.append(InterestID(match.rawValue)) }
             patternMatches.removeAll(keepingCapacity: true)
+            if !matches.isEmpty { matched = (matched.count + 1, record.sequence) }
             fanout.announce(record, owner: batch, ownerBytes: batch.memoryBytes, matches: matches)
         }
         metrics.eventsAnnounced.add(UInt64(batch.count))
+        guard matched.count > 0 else { return }
+        let now = moment
+        metrics.stages[EventStage.matched.rawValue].add(now.nanoseconds(since: batch.committedAt), matched.count)
+        stages.noteMatched(matched.count, through: matched.last, at: now)
     }
 }

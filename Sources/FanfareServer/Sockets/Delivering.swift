@@ -32,6 +32,9 @@ extension Shard {
         let bytesMax = min(subscriber.sendBytesMax, Limits.eventSendBytesMax)
         let outcome = fanout.gather(
             subscriber.member, bytesMax: bytesMax, onlyBegunFrame: subscriber.afterFrame != .goOn, into: &slices)
+        if fanout.framedThrough > stages.framedThrough {
+            stages.noteFramed(through: fanout.framedThrough, at: moment, metrics.stages)
+        }
         switch outcome {
         case .nothing: break
         case .turnFull: _ = ready.append(connection.slot)
