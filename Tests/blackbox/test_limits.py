@@ -188,6 +188,20 @@ class Memory(FanfareTest):
         eventually(lambda: self.service.request("POST", "/v1/events", json.dumps(big), {"content-type": BATCH}).status == 202,
                    what="large requests being taken again")
 
+    def test_unfinished_messages_of_sockets_share_the_same_memory(self):
+        frame = b"\x81\xff" + (1_000_000).to_bytes(8, "big") + bytes(4) + bytes(990_000)
+        for _ in range(300):
+            client = self.open(self.service.websocket("/v1/subscribe?topic=a"))
+            try:
+                client.send(frame)
+            except OSError:
+                pass  # closed while we were still sending
+        ended = 'fanfare_sockets_ended_total{reason="unavailable"} '
+        count = lambda: int(self.service.request("GET", "/metrics").body.decode().split(ended)[1].split("\n")[0])
+        eventually(lambda: count() > 200, what="sockets closed with 1013")
+        self.assertLess(self.resident(), 200 * self.MIB, "128 MiB and the program itself; 283 MiB were sent")
+        self.service.publish(event())
+
     def test_readers_that_stall_pin_a_bounded_memory(self):
         for _ in range(8):
             self.service.publish(*[event(type="big.a", data="x" * 500_000) for _ in range(4)])

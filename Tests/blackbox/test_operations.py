@@ -215,6 +215,15 @@ class Tokens(FanfareTest):
         wrong.send_op("authenticate", token="wrong")
         wrong.next_op("error")
 
+    def test_a_stream_may_send_long_lines_once_it_is_known(self):
+        unknown = self.open(self.service.stream())
+        unknown.send(b"x" * 40_000)
+        self.assertEqual(unknown.next_op("error")["title"], "message-too-big")
+        known = self.open(self.service.stream())
+        known.send_op("authenticate", token=TOKENS["backend"])
+        known.send_op("publish", event=event(type="acme.a", data="x" * 100_000))
+        known.next_op("published")
+
     def test_managing_needs_the_tenant(self):
         definition = {"tenant": "acme", "topics": ["acme.a"], "webhook": {"url": "https://example.com/", "signing_secrets": [SECRET]}}
         fields = {"content-type": "application/json"}

@@ -26,6 +26,13 @@ final class EchoHandler: ConnectionHandler {
         shard.hold(input, on: connection)
     }
 
+    var retainedBytes: Int { decoder.retainedBytes }
+
+    func outOfMemory(on connection: Connection, shard: Shard) {
+        close(.tryAgainLater, "out of memory", on: connection, shard: shard)
+        decoder = WebSocketDecoder(role: .server, messageBytesMax: 0)
+    }
+
     var inflates: Bool { isCompressed }
 
     func mayRead(from connection: Connection, shard: Shard) -> Bool {

@@ -27,8 +27,6 @@ final class HTTPHandler: ConnectionHandler {
     private var inputHasEnded = false
     /// Requests are being decoded: an answer that is ready at once must not begin to decode as well.
     private var isDecoding = false
-    /// Bytes of the request under way that the shard has counted.
-    private var bytesCounted = 0
     /// A request asked for the end behind its answer, or could not be read: nothing after it counts.
     private var isLast = false
     /// The deadline counts from the first byte of a head: bytes that trickle in do not move it.
@@ -61,7 +59,6 @@ final class HTTPHandler: ConnectionHandler {
             }
         }
         isDecoding = false
-        accountForRequest(shard)
         if !input.isEmpty, !isLast || held != nil { shard.hold(input, on: connection) }
         reschedule(connection, shard)
         flush(on: connection, shard: shard)
@@ -118,6 +115,7 @@ final class HTTPHandler: ConnectionHandler {
             let router = Router(shard: shard, connection: connection)
             return settle(router.route(request, ticket: ticket, verified: outcome), of: request, ticket, shard)
         }
+        shard.countInput(of: connection)
         if let next {
             switchOver(to: next, .empty, on: connection, shard: shard)
         } else {
@@ -143,28 +141,24 @@ final class HTTPHandler: ConnectionHandler {
         if isLast || inputHasEnded && connection.heldInput.isEmpty { shard.finish(connection) }
     }
 
-    /// Counts what is kept of a request that is not complete; past the shard's share of memory a large one is refused.
-    private func accountForRequest(_ shard: Shard) {
-        shard.connectionBytes += decoder.retainedBytes - bytesCounted
-        bytesCounted = decoder.retainedBytes
-        guard !decoder.isIdle, bytesCounted > Limits.connectionBytesAssured,
-            shard.connectionBytes > shard.connectionBytesMax, !isLast
-        else { return }
+    var retainedBytes: Int { decoder.retainedBytes + (held?.request.byteCount ?? 0) }
+
+    /// Refuses the request under way, whether it waits for the rest of itself or for its token.
+    func outOfMemory(on connection: Connection, shard: Shard) {
+        guard held != nil || !decoder.isIdle && !isLast else { return }
         shard.metrics.requestsRefused.add(1)
         isLast = true
-        let ticket = responses.take(ResponseQueue.Framing(keepAlive: false, minorVersion: 1))
+        let ticket = held?.ticket ?? responses.take(ResponseQueue.Framing(keepAlive: false, minorVersion: 1))
+        held = nil
         responses.fill(ticket, .outOfMemory)
-        shard.connectionBytes -= bytesCounted
-        bytesCounted = 0
         decoder = HTTPRequestDecoder(limits: HTTPLimits())
+        flush(on: connection, shard: shard)
     }
 
     private func switchOver(
         to next: any ConnectionHandler, _ rest: ByteView, on connection: Connection, shard: Shard
     ) {
         connection.handler = next
-        shard.connectionBytes -= bytesCounted
-        bytesCounted = 0
         if !rest.isEmpty { unsafe next.received(rest.unsafeBytes, on: connection, shard: shard) }
     }
 
@@ -222,8 +216,5 @@ final class HTTPHandler: ConnectionHandler {
         if responses.isEmpty { shard.finish(connection) }
     }
 
-    func closed(on connection: Connection, shard: Shard) {
-        shard.connectionBytes -= bytesCounted
-        bytesCounted = 0
-    }
+    func closed(on connection: Connection, shard: Shard) {}
 }

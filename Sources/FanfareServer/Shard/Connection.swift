@@ -61,6 +61,8 @@ enum SendSource {
     var handshakeInput: [UInt8] = []
     /// Bytes of `output` that its shard has counted.
     var outputBytesCounted = 0
+    /// Bytes of input kept, here and by the handler, that its shard has counted.
+    var inputBytesCounted = 0
     /// How far the end has come.
     var phase: Phase = .open
     /// Where the send in flight began and how much it carried; for the rest after a short count.
@@ -137,6 +139,10 @@ protocol ConnectionHandler: AnyObject {
     func tlsFailed(_ error: TLSError, on connection: Connection, shard: Shard)
     /// Plain bytes arrived. They are gone after the call.
     func received(_ bytes: UnsafeRawBufferPointer, on connection: Connection, shard: Shard)
+    /// Bytes it keeps of input that is not complete.
+    var retainedBytes: Int { get }
+    /// The shard's connections hold all they may, and this one much of it: it is refused, and keeps nothing.
+    func outOfMemory(on connection: Connection, shard: Shard)
     /// Whether its peer may send compressed messages, which wait when the turn has inflated enough.
     var inflates: Bool { get }
     /// Whether it takes further input now.
@@ -157,6 +163,8 @@ extension ConnectionHandler {
     func secured(on connection: Connection, shard: Shard) {}
     func tlsFailed(_ error: TLSError, on connection: Connection, shard: Shard) {}
     func tokenVerified(_ outcome: AccessControl.Outcome, on connection: Connection, shard: Shard) {}
+    var retainedBytes: Int { 0 }
+    func outOfMemory(on connection: Connection, shard: Shard) { shard.abort(connection) }
     var inflates: Bool { false }
     func mayRead(from connection: Connection, shard: Shard) -> Bool { true }
     func outputDrained(on connection: Connection, shard: Shard) {}

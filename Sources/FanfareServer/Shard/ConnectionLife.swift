@@ -374,6 +374,7 @@ extension Shard {
         connection.handler = nil
         connection.heldInput = []
         handler?.closed(on: connection, shard: self)
+        countInput(of: connection)
         if let timer = connection.timer { timers.cancel(timer) }
         connection.timer = nil
         if connection.operationsInFlight > 0 {

@@ -10,11 +10,12 @@ import FanfareWire
 extension Shard {
     /// Gives plain bytes to the handler, or puts them behind those that wait.
     func deliver(_ bytes: UnsafeRawBufferPointer, on connection: Connection) {
-        guard connection.receivePaused else {
+        if connection.receivePaused {
+            connection.heldInput += unsafe Array(bytes)
+        } else {
             unsafe connection.handler?.received(bytes, on: connection, shard: self)
-            return
         }
-        connection.heldInput += unsafe Array(bytes)
+        accountForInput(of: connection)
     }
 
     /// Keeps what the handler could not take of its input and reads nothing more, until `readOn`.
@@ -38,7 +39,26 @@ extension Shard {
             // Safe: the array outlives the call.
             unsafe waiting.withUnsafeBytes { unsafe handler.received($0, on: connection, shard: self) }
         }
+        accountForInput(of: connection)
         armReceive(connection)
+    }
+
+    /// Counts what is kept of the connection's input. Past the shard's share of `limits.memory` one that keeps much is
+    /// refused.
+    private func accountForInput(of connection: Connection) {
+        countInput(of: connection)
+        guard connection.inputBytesCounted > Limits.connectionBytesAssured, connectionBytes > connectionBytesMax,
+            connection.phase == .open
+        else { return }
+        connection.handler?.outOfMemory(on: connection, shard: self)
+        countInput(of: connection)
+    }
+
+    /// Counts what is kept of the connection's input, also when that is nothing any more.
+    func countInput(of connection: Connection) {
+        let kept = connection.heldInput.count + (connection.handler?.retainedBytes ?? 0)
+        connectionBytes += kept - connection.inputBytesCounted
+        connection.inputBytesCounted = kept
     }
 
     // MARK: Compressed messages

@@ -69,9 +69,12 @@ enum Limits {
     static let turnedAwayRetrySeconds = 5
     /// Connections to endpoints a shard has room for, besides its clients. At it attempts wait and are tried again.
     static let endpointConnectionsTotalMax = 65_536
-    /// Bytes of its request, and of what it is sent, that a connection may hold although the shard's connections have used
-    /// up their share of `limits.memory`. Beyond it a publisher gets 503, and one that does not take its answers is closed.
+    /// Bytes of its request or message, and of what it is sent, that a connection may hold although the shard's connections
+    /// have used up their share of `limits.memory`. Beyond it a publisher gets 503, a socket is closed with 1013, and one
+    /// that does not take its answers is closed.
     static let connectionBytesAssured = 64 << 10
+    /// Bytes of a line of a stream client nobody knows yet: a token, and room around it. Past it the connection ends.
+    static let unauthenticatedLineBytesMax = 32 << 10
     /// Milliseconds until accepting is tried again after it was refused (no descriptors, no memory).
     static let acceptRetryMilliseconds = 100
     /// Connections in the kernel's accept queue. Past it the kernel lets new ones retry.

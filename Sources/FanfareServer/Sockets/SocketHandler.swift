@@ -33,7 +33,7 @@ final class SocketHandler: ConnectionHandler {
     /// How events are framed.
     let wire: WireFormat
     /// Who it is; nil on the stream protocol until it has authenticated where it must.
-    var principal: Principal?
+    var principal: Principal? { didSet { if principal != nil { lines?.lineBytesMax = messageBytesMax } } }
     /// Whether a close frame or a last error has been sent.
     private(set) var isClosing = false
     /// Why it ends; the client's end unless something else was first.
@@ -52,11 +52,14 @@ final class SocketHandler: ConnectionHandler {
     private var inputHasEnded = false
     private var webSocket: WebSocketDecoder?
     private var lines: LineDecoder?
+    /// Bytes of one message from the client.
+    private let messageBytesMax: Int
 
     /// A WebSocket on a connection that was HTTP. `inflater` where permessage-deflate was agreed.
     init(webSocket transport: Transport, principal: Principal, messageBytesMax: Int, inflater: MessageInflater?) {
         self.transport = transport
         self.principal = principal
+        self.messageBytesMax = messageBytesMax
         wire = inflater == nil ? .webSocket : .deflatedWebSocket
         webSocket = WebSocketDecoder(role: .server, messageBytesMax: messageBytesMax, inflater: inflater)
     }
@@ -65,6 +68,7 @@ final class SocketHandler: ConnectionHandler {
     init(serverSentEventsFor principal: Principal, isNamed: Bool) {
         transport = .serverSentEvents
         self.principal = principal
+        messageBytesMax = 0
         wire = isNamed ? .namedServerSentEvents : .serverSentEvents
     }
 
@@ -73,8 +77,10 @@ final class SocketHandler: ConnectionHandler {
         authenticateBy = now.advanced(byMilliseconds: Limits.authenticationTimeoutMilliseconds)
         transport = .stream
         self.principal = principal
+        self.messageBytesMax = messageBytesMax
         wire = .stream
-        lines = LineDecoder(lineBytesMax: messageBytesMax)
+        lines = LineDecoder(
+            lineBytesMax: principal == nil ? min(messageBytesMax, Limits.unauthenticatedLineBytesMax) : messageBytesMax)
     }
 
     // MARK: Input
@@ -99,6 +105,19 @@ final class SocketHandler: ConnectionHandler {
             receive(event, on: connection, shard: shard)
         }
         return true
+    }
+
+    var retainedBytes: Int { (webSocket?.retainedBytes ?? 0) + (lines?.retainedBytes ?? 0) }
+
+    func outOfMemory(on connection: Connection, shard: Shard) {
+        let detail = "Messages and answers under way have used up their share of memory; try again shortly."
+        if transport == .stream {
+            shard.sendControl(message(SocketMessage.error("out-of-memory", detail)), on: connection)
+        }
+        close(.tryAgainLater, "out of memory", on: connection, shard: shard)
+        webSocket = nil
+        lines = nil
+        connection.heldInput = []
     }
 
     var inflates: Bool { wire == .deflatedWebSocket }

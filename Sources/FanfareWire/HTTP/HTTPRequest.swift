@@ -56,6 +56,9 @@ package struct HTTPRequestCopy: Sendable {
         body = request.body.array
     }
 
+    /// Bytes of it.
+    package var byteCount: Int { head.count + body.count }
+
     /// Lends the request; its views are valid within `use`.
     package func withRequest<Result>(_ use: (HTTPRequest) -> Result) -> Result {
         head.withByteView { head in

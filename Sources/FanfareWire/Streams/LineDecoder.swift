@@ -11,7 +11,8 @@ package enum LineEvent {
 /// Used like `HTTPRequestDecoder`: `decode` takes what it uses off `input`. A line that lies whole in `input` is given out
 /// in place; the beginning of one that does not is kept, at most `lineBytesMax` of it. Between lines nothing is held.
 package struct LineDecoder: ~Copyable {
-    private let lineBytesMax: Int
+    /// Bytes of a line, line end not counted. May be changed between lines.
+    package var lineBytesMax: Int
     private var kept = GrowingBytes()
     private var given = false
     private var failed = false
