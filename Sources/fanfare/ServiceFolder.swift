@@ -41,10 +41,7 @@ struct ServiceFolder {
 
     /// Writes a file of the folder.
     func write(_ text: String, to name: String) throws(CommandFailure) {
-        let descriptor = unsafe open("\(path)/\(name)", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .io("\(path)/\(name): cannot be written") }
-        Terminal.write(Array(text.utf8), to: descriptor)
-        close(descriptor)
+        try LocalFile.write(Array(text.utf8), to: "\(path)/\(name)", mode: 0o600)
     }
 
     /// Removes the folder and everything in it.

@@ -11,6 +11,15 @@ import Testing
         event.withByteView { #expect(numbering.number(in: $0, from: 1) == 1234) }
     }
 
+    @Test func aNumberIsWrittenOverTheOneBefore() {
+        var event = Array("{\(numbering.members(87_654_321)),\"source\":\"/\"}".utf8)
+        for number in [0, 7, 99_999_999] {
+            numbering.write(number, in: &event, from: 1)
+            event.withByteView { #expect(numbering.number(in: $0, from: 1) == number) }
+        }
+        #expect(String(decoding: event, as: UTF8.self).hasSuffix(",\"source\":\"/\"}"))
+    }
+
     @Test func anotherEventHasNone() {
         let texts = [
             "", "{", "{\(EventNumbering(prefix: "y-").members(1)),\"source\":\"/\"}", "{\"id\":\"x-00000001\"}",

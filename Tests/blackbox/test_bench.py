@@ -12,7 +12,7 @@ EVERYONE = [{"transport": transport, "count": 4, "tls": tls}
             for transport in ("websocket", "sse", "stream", "webhook") for tls in (False, True)]
 
 
-class Bench(FanfareTest):
+class BenchTest(FanfareTest):
     def setUp(self):
         super().setUp()
         folder = tempfile.TemporaryDirectory()
@@ -25,6 +25,8 @@ class Bench(FanfareTest):
                                    | members))
         return str(path)
 
+
+class Bench(BenchTest):
     def test_every_transport_receives_everything_once(self):
         path = self.profile(EVERYONE, publish={"rate": 200, "arrivals": "poisson", "connections": 2}, events={"topics": 3})
         output = self.folder / "results"
@@ -61,6 +63,27 @@ class Bench(FanfareTest):
         self.assertEqual(result.returncode, 64, result.stdout + result.stderr)
         self.assertIn("stream", result.stderr)
 
+    def test_a_plan_without_an_event_to_measure_is_refused(self):
+        for duration, warm_up in (("1ms", "0ms"), ("1ms", "1s")):
+            path = self.profile([{"transport": "websocket", "count": 1}], duration=duration, warm_up=warm_up, seed=3,
+                                publish={"rate": 1, "arrivals": "poisson"})
+            result = run_command("bench", "--profile", path, timeout=120)
+            self.assertEqual(result.returncode, 65, result.stdout + result.stderr)
+            self.assertIn("no event after its warm-up", result.stderr)
+
+    def test_events_are_as_large_as_the_profile_says_and_topics_are_named_alike(self):
+        path = self.profile([{"transport": "websocket", "count": 3}], events={"size": "300B", "topics": 3})
+        result = run_command("bench", "--profile", path, "--url", self.service.url, timeout=120)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        all_runs = self.service.read_events("&topic=bench.>")
+        run = all_runs[-1]["id"][:-8]
+        seen = [e for e in all_runs if e["id"].startswith(run)]
+        self.assertEqual([int(e["id"][-8:]) for e in seen], list(range(len(seen))))
+        self.assertEqual([int(e["type"][-6:]) for e in seen], [number % 3 for number in range(len(seen))])
+        sizes = {len(json.dumps({key: e[key] for key in ("specversion", "id", "source", "type", "data")},
+                                separators=(",", ":"))) for e in seen}
+        self.assertEqual(sizes, {300})
+
     def test_a_goal_that_is_missed_ends_with_70(self):
         path = self.profile([{"transport": "websocket", "count": 1}], publish={"rate": 1000, "arrivals": "burst", "burst": 1000},
                             events={"size": "4KiB"}, goals={"p99": "1ms"})
@@ -88,3 +111,16 @@ class Bench(FanfareTest):
         self.assertEqual(schema["required"], ["description", "subscribers"])
         for path in PROFILES.glob("*.json"):
             self.assertLessEqual(set(json.loads(path.read_text())), set(schema["properties"]), path)
+
+
+class RefusedSubscriptions(BenchTest):
+    @classmethod
+    def configuration(cls, service):
+        return {"tenants": [{"name": "*", "subscriptions": 25}]}
+
+    def test_subscriptions_that_were_made_before_a_refusal_are_removed(self):
+        path = self.profile([{"transport": "webhook", "count": 40}])
+        result = run_command("bench", "--profile", path, "--url", self.service.url, timeout=120)
+        self.assertEqual(result.returncode, 77, result.stdout + result.stderr)
+        self.assertNotIn("could not be removed", result.stderr)
+        self.assertEqual(self.service.request("GET", "/v1/subscriptions").json()["subscriptions"], [])

@@ -40,33 +40,15 @@ package enum ArrivalSchedule: Sendable, Hashable {
     }
 
     private func independently(_ rate: Double, _ seed: UInt64, _ seconds: Double, _ countMax: Int) -> [UInt64] {
-        var random = SplitMix64(seed: seed)
+        var random = SeededRandom(seed: seed)
         var offsets: [UInt64] = []
         var at = 0.0
         while offsets.count < countMax {
-            // 53 random bits in (0, 1]: the logarithm of zero is none.
-            let share = (Double(random.next() >> 11) + 1) / 0x1p53
-            at -= log(share) / rate
+            // In (0, 1]: the logarithm of zero is none.
+            at -= log(1 - random.unit()) / rate
             guard at < seconds else { break }
             offsets.append(UInt64(at * 1e9))
         }
         return offsets
-    }
-}
-
-/// SplitMix64 (Steele, Lea and Flood): the same numbers for the same seed.
-package struct SplitMix64: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-
-    /// A sequence that `seed` decides.
-    package init(seed: UInt64) { state = seed }
-
-    /// The next 64 bits.
-    package mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
     }
 }

@@ -13,9 +13,6 @@ package struct DeliveryLedger: Sendable {
     /// Nothing received.
     package init() {}
 
-    /// Different numbers received.
-    package var received: Int { next - missing.count }
-
     /// Takes a delivery of event `number`; false when it had come before.
     ///
     /// - Parameter sequence: its place in the log; nil where no order is promised.

@@ -18,11 +18,29 @@ package struct EventNumbering: Sendable {
         return String(decoding: beginning, as: UTF8.self) + zeros + text + "\""
     }
 
+    /// Puts `number` in the place of that of an event made from `members`, which begin at `offset`.
+    package func write(_ number: Int, in event: inout [UInt8], from offset: Int) {
+        event.writeDecimal(number, digits: Self.digits, at: offset + beginning.count)
+    }
+
     /// The number of `event`, whose first member begins at `offset`; nil when it is not one of these.
     package func number(in event: ByteView, from offset: Int) -> Int? {
         let start = offset + beginning.count
         guard event.count > start + Self.digits else { return nil }
         let isOurs = beginning.withByteView { event.slice(offset..<start) == $0 }
         return isOurs ? event.slice(start..<start + Self.digits).decimal : nil
+    }
+}
+
+extension [UInt8] {
+    /// Writes the last `digits` decimal digits of `number`, zeros in front, over what is at `offset`.
+    ///
+    /// - Precondition: `number` is not negative, and the place is within the array.
+    package mutating func writeDecimal(_ number: Int, digits: Int, at offset: Int) {
+        var rest = number
+        for index in stride(from: offset + digits - 1, through: offset, by: -1) {
+            self[index] = UInt8(ascii: "0") + UInt8(rest % 10)
+            rest /= 10
+        }
     }
 }

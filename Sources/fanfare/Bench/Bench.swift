@@ -40,18 +40,21 @@ struct Bench: FanfareCommand {
     @Option(help: ArgumentHelp("Trust the certificates in this PEM file and no others, for --url.", valueName: "file"))
     var ca: String?
 
+    @Flag(help: "Accept any certificate of --url. For development only.")
+    var insecure = false
+
     func validate() throws {
         guard list != (profile != nil) else { throw ValidationError("bench takes either --profile or --list.") }
     }
 
     func perform() throws(CommandFailure) {
         guard let profile else { return try listProfiles() }
-        let plan = BenchPlan(try Self.read(profile), run: String(PublishRequests.identifier().prefix(8)))
+        let plan = try BenchPlan(try Self.read(profile), run: String(PublishRequests.identifier().prefix(8)))
         let loop = try Loops.make()
         Terminal.line("\(Self.name(profile)): \(plan.profile.description)")
         if let url {
             var options = ServiceOptions()
-            (options.url, options.token, options.ca) = (url, token, ca)
+            (options.url, options.token, options.ca, options.insecure) = (url, token, ca, insecure)
             try run(plan, loop, try BenchTargets(try options.httpTarget(), plan.profile), nil, nil)
         } else {
             let folder = try ServiceFolder("bench")
@@ -68,16 +71,17 @@ struct Bench: FanfareCommand {
         _ folder: ServiceFolder?
     ) throws(CommandFailure) {
         let audience = BenchAudience(loop, plan)
+        let run = BenchRun(loop, plan, audience, targets, service)
         var webhooks = BenchWebhooks(loop, targets.publish, plan)
-        defer { webhooks.remove() }
+        // Removing runs the loop, on which sockets and publishers may still be.
+        defer { withExtendedLifetime((audience, run)) { webhooks.remove() } }
         for group in audience.groups where group.audience.transport == .webhook {
             let url = try audience.openEndpoint(group.audience, folder)
             let authority = group.audience.isEncrypted ? folder.map { "\($0.path)/ca.pem" } : nil
             try webhooks.make(group.members, at: url, authority: authority)
         }
-        let run = BenchRun(loop, plan, audience, targets, service)
         try run.run()
-        audience.leave()
+        audience.leave(millisecondsMax: 5000)
         try report(BenchReport(name: Self.name(profile ?? ""), plan: plan, audience: audience, measures: run.measures))
     }
 
@@ -90,10 +94,7 @@ struct Bench: FanfareCommand {
     private func write(_ report: BenchReport, to folder: String) throws(CommandFailure) {
         if unsafe mkdir(folder, 0o755) != 0, errno != EEXIST { throw .io("\(folder): cannot be made (errno \(errno))") }
         let path = "\(folder)/\(report.name).json"
-        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw .io("\(path): cannot be written (errno \(errno))") }
-        Terminal.write(report.output.page, to: descriptor)
-        close(descriptor)
+        try LocalFile.write(report.output.page, to: path)
         Terminal.line("written to \(path)")
     }
 

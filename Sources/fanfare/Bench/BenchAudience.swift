@@ -6,7 +6,7 @@ import FanfareTLS
 import FanfareWire
 
 /// Everyone who receives in a run, and what has come of it.
-final class BenchAudience: SubscriberObserver {
+final class BenchAudience: SocketAudience {
     /// Subscribers of one group of the profile.
     struct Group {
         /// What the profile says of them.
@@ -23,32 +23,24 @@ final class BenchAudience: SubscriberObserver {
     private static let connectingMax = 256
 
     /// The groups, in the profile's order.
-    private(set) var groups: [Group] = []
+    private(set) var groups: [Group]
     /// From the intended send to the last receipt, for events after the warm-up.
     private(set) var timeToLast = Histogram()
-    /// What went wrong; the run ends.
-    private(set) var failure: String?
     /// Events that reached someone who had not asked for them.
     private(set) var misdirected = 0
     /// Deliveries, repeated ones not counted.
     private(set) var delivered = 0
-    private let loop: ClientLoop
     private let plan: BenchPlan
     private var ledgers: [DeliveryLedger]
     private var groupOfMember: [Int] = []
-    private var subscribers: [EventSubscriber] = []
     private var receivers: [WebhookReceiver] = []
     private var waitingMembers: [Int] = []
-    /// Sockets whose subscription is in effect.
-    private(set) var begunCount = 0
-    private var isLeaving = false
-    private var remainingSockets = 0
     /// By event: deliveries that have not come.
     private var remaining: [Int32]
 
     init(_ loop: ClientLoop, _ plan: BenchPlan) {
-        self.loop = loop
         self.plan = plan
+        var groups: [Group] = []
         var first = 0
         for (index, audience) in plan.profile.subscribers.enumerated() {
             let members = first..<first + audience.count
@@ -62,6 +54,8 @@ final class BenchAudience: SubscriberObserver {
         let topics = plan.profile.events.topics
         let subscribersOfTopic = (0..<topics).map { Int32(first / topics + ($0 < first % topics ? 1 : 0)) }
         remaining = plan.offsets.indices.map { subscribersOfTopic[$0 % topics] }
+        self.groups = groups
+        super.init(loop)
     }
 
     /// Deliveries that are due when every event has been published.
@@ -87,11 +81,9 @@ final class BenchAudience: SubscriberObserver {
     func connectSome(_ targets: BenchTargets) -> Bool {
         while subscribers.count - begunCount < Self.connectingMax, let member = waitingMembers.popLast() {
             let audience = groups[groupOfMember[member]].audience
-            remainingSockets += 1
-            subscribers.append(
-                EventSubscriber.start(
-                    audience.subscriberTransport, loop, targets.target(for: audience),
-                    SubscribeRequest(topics: [plan.topic(ofMember: member)]), tag: member, observer: self))
+            connect(
+                audience.subscriberTransport, targets.target(for: audience), topics: [plan.topic(ofMember: member)],
+                tag: member)
         }
         return waitingMembers.isEmpty && begunCount == subscribers.count
     }
@@ -108,20 +100,6 @@ final class BenchAudience: SubscriberObserver {
         } catch {
             throw .unavailable("a webhook endpoint could not be opened: \(error)")
         }
-    }
-
-    /// Ends every socket; runs the loop until they are gone, some seconds at most.
-    func leave() {
-        isLeaving = true
-        for subscriber in subscribers { subscriber.close() }
-        loop.after(milliseconds: 5000) { [unowned self] in loop.stop() }
-        stopWhenAlone()
-        loop.run()
-    }
-
-    private func stopWhenAlone() {
-        if remainingSockets == 0 { return loop.stop() }
-        loop.after(milliseconds: 5) { [unowned self] in stopWhenAlone() }
     }
 
     private func take(_ arrival: WebhookArrival) -> WebhookAnswer {
@@ -151,28 +129,13 @@ final class BenchAudience: SubscriberObserver {
 
     // MARK: SubscriberObserver
 
-    func began(_ subscriber: EventSubscriber) { begunCount += 1 }
-
-    func event(_ json: ByteView, position: ByteView, to subscriber: EventSubscriber) {
+    override func event(_ json: ByteView, position: ByteView, to subscriber: EventSubscriber) {
         guard let number = plan.numbering.number(in: json, from: EventRecord.membersOffset) else {
             misdirected += 1
             return
         }
         // Eight digits of the log's id and a hyphen, then the place in it.
         received(number, by: subscriber.tag, sequence: position.slice(from: 9).decimal.map { UInt64($0) })
-    }
-
-    func message(_ message: ServerMessage, to subscriber: EventSubscriber) {
-        switch message {
-        case .gap(let after, let next): failure = "a gap between \(after) and \(next)"
-        case .error(_, let detail): failure = detail
-        default: break
-        }
-    }
-
-    func ended(_ subscriber: EventSubscriber, _ reason: SubscriberEnd) {
-        remainingSockets -= 1
-        if !isLeaving { failure = "a subscriber was cut off: \(reason)" }
     }
 }
 

@@ -17,14 +17,21 @@ final class BenchPlan {
     /// Tells this run's events, topics and subscriptions from others' on the same service.
     let run: String
 
-    init(_ profile: LoadProfile, run: String) {
+    /// Decides it.
+    ///
+    /// - Throws: When there is nothing to measure: chance, or a low rate, has put no event after the warm-up.
+    init(_ profile: LoadProfile, run: String) throws(CommandFailure) {
         self.profile = profile
         self.run = run
         numbering = EventNumbering(prefix: "bench-\(run)-")
         offsets = profile.schedule.offsets(
             duration: UInt64(profile.publishMilliseconds) * 1_000_000, countMax: ConfigurationRange.profileEvents)
         let warmUp = UInt64(profile.warmUpMilliseconds) * 1_000_000
-        measuredFrom = offsets.firstIndex { $0 >= warmUp } ?? offsets.count
+        guard let first = offsets.firstIndex(where: { $0 >= warmUp }) else {
+            throw .data(
+                "the profile plans no event after its warm-up: a longer \"duration\" or a higher \"rate\" is needed")
+        }
+        measuredFrom = first
     }
 
     /// When event `number` is meant to be sent.
@@ -40,18 +47,11 @@ final class BenchPlan {
         return offsets.count / topics + (index < offsets.count % topics ? 1 : 0)
     }
 
-    /// Event `number` as structured JSON of about the size asked for.
-    func event(_ number: Int) -> [UInt8] {
-        let topic = topic(number % profile.events.topics)
-        var text = Array(
-            "{\(numbering.members(number)),\"source\":\"/fanfare/bench\",\"type\":\"\(topic)\",\"data\":\"".utf8)
-        let filling = max(0, profile.events.bytes - text.count - 2)
-        text += repeatElement(UInt8(ascii: "x"), count: filling)
-        text += [UInt8(ascii: "\""), UInt8(ascii: "}")]
-        return text
+    /// The topic whose index among the profile's is `index`; all are equally long.
+    func topic(_ index: Int) -> String {
+        let digits = String(index)
+        return "bench.\(run)." + String(repeating: "0", count: BenchRequest.topicDigits - digits.utf8.count) + digits
     }
-
-    private func topic(_ index: Int) -> String { "bench.\(run).\(index)" }
 }
 
 extension LoadProfile {

@@ -40,6 +40,7 @@ final class BenchRun {
     private let service: BenchService?
     private let progress = ProgressLine(tellsFiles: true)
     private var clients: [HTTPClient] = []
+    private var request: BenchRequest
     private var next = 0
     private var accepted = 0
     private var lastChange: (count: Int, at: MonotonicTime) = (0, MonotonicTime(nanoseconds: 0))
@@ -56,8 +57,9 @@ final class BenchRun {
         self.audience = audience
         self.targets = targets
         self.service = service
+        request = BenchRequest(plan, targets.publish)
         clients = (0..<plan.profile.publish.connections).map { _ in
-            HTTPClient(loop, targets.publish) { [unowned self] tag, outcome in answered(Int(tag), outcome) }
+            HTTPClient(loop, targets.publish) { [weak self] tag, outcome in self?.answered(Int(tag), outcome) }
         }
     }
 
@@ -107,10 +109,7 @@ final class BenchRun {
         let now = Clock.monotonic
         while next < plan.offsets.count, plan.intended(next) <= now {
             if next >= plan.measuredFrom { measures.sendDelay.record(now.nanoseconds(since: plan.intended(next))) }
-            let request = targets.publish.request(
-                "POST", "/v1/events", headers: [("content-type", "application/cloudevents+json")],
-                body: plan.event(next))
-            guard clients[next % clients.count].send(request, tag: UInt64(next)) else {
+            guard clients[next % clients.count].send(request.bytes(next), tag: UInt64(next)) else {
                 let limit = LoadLimits.requestsOutstandingMax
                 return end(.unavailable("the service is overloaded: \(limit) requests of one connection wait"))
             }
@@ -121,16 +120,10 @@ final class BenchRun {
     }
 
     private func answered(_ number: Int, _ outcome: HTTPClient.Outcome) {
-        switch outcome {
-        case .failed(let words): end(.unavailable("publishing failed: \(words)"))
-        case .response(let response):
-            guard response.status == 202 else {
-                return end(.refused(status: response.status, words: ProblemText.words(response.body)))
-            }
-            accepted += 1
-            guard number >= plan.measuredFrom else { return }
-            measures.acknowledged.record(Clock.monotonic.nanoseconds(since: plan.intended(number)))
-        }
+        if let failure = outcome.publishFailure { return end(failure) }
+        accepted += 1
+        guard number >= plan.measuredFrom else { return }
+        measures.acknowledged.record(Clock.monotonic.nanoseconds(since: plan.intended(number)))
     }
 
     /// Shows how it goes, and ends when everything has come or nothing comes any more.

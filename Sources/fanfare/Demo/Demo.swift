@@ -103,7 +103,7 @@ struct Demo: FanfareCommand {
 
     private func report(_ audience: DemoAudience, _ run: DemoRun) throws(CommandFailure) {
         if let failure = run.failure { throw failure }
-        audience.leave()
+        audience.leave(millisecondsMax: 1000)
         Terminal.line("")
         for line in audience.tally.lines { Terminal.line(line) }
         Terminal.line("")

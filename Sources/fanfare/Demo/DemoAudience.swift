@@ -7,27 +7,18 @@ import FanfareWire
 
 /// Everyone who listens in the demo: sockets of three transports, half of them encrypted where HTTP is spoken, and
 /// webhook endpoints.
-final class DemoAudience: SubscriberObserver {
-    private let loop: ClientLoop
+final class DemoAudience: SocketAudience {
     /// What has come.
     var tally: DemoTally
-    private var subscribers: [EventSubscriber] = []
     private var receivers: [WebhookReceiver] = []
-    /// Sockets whose subscription is in effect.
-    private(set) var begunCount = 0
-    /// What went wrong; the demo ends.
-    private(set) var failure: String?
     /// Webhook requests whose signature is right.
     private(set) var signaturesValid = 0
     /// Webhook requests about whose signature something is wrong.
     private(set) var signaturesWrong = 0
-    private var isLeaving = false
-    /// Sockets that have not ended.
-    private var remaining = 0
 
     init(_ loop: ClientLoop, eventCount: Int) {
-        self.loop = loop
         tally = DemoTally(count: eventCount)
+        super.init(loop)
     }
 
     /// Sockets there are.
@@ -73,46 +64,12 @@ final class DemoAudience: SubscriberObserver {
             let interest = index % DemoEvents.interests.count
             let member = tally.join(kind, interest: interest)
             let target = targets[index / DemoEvents.interests.count % targets.count]
-            remaining += 1
-            subscribers.append(
-                EventSubscriber.start(
-                    transport, loop, target, SubscribeRequest(topics: DemoEvents.interests[interest]), tag: member,
-                    observer: self))
+            connect(transport, target, topics: DemoEvents.interests[interest], tag: member)
         }
     }
 
-    /// Ends every socket; runs the loop until they are gone, a second at most.
-    func leave() {
-        isLeaving = true
-        for subscriber in subscribers { subscriber.close() }
-        loop.onInterrupt = { [unowned self] in loop.stop() }
-        loop.after(milliseconds: 1000) { [unowned self] in loop.stop() }
-        stopWhenAlone()
-        loop.run()
-    }
-
-    private func stopWhenAlone() {
-        if remaining == 0 { return loop.stop() }
-        loop.after(milliseconds: 5) { [unowned self] in stopWhenAlone() }
-    }
-
-    func began(_ subscriber: EventSubscriber) { begunCount += 1 }
-
-    func event(_ json: ByteView, position: ByteView, to subscriber: EventSubscriber) {
+    override func event(_ json: ByteView, position: ByteView, to subscriber: EventSubscriber) {
         guard let number = DemoEvents.number(in: json, isOnSocket: true) else { return }
         tally.received(number, by: subscriber.tag, at: Clock.monotonic)
-    }
-
-    func message(_ message: ServerMessage, to subscriber: EventSubscriber) {
-        switch message {
-        case .gap(let after, let next): failure = "a gap between \(after) and \(next)"
-        case .error(_, let detail): failure = detail
-        default: break
-        }
-    }
-
-    func ended(_ subscriber: EventSubscriber, _ reason: SubscriberEnd) {
-        remaining -= 1
-        if !isLeaving { failure = "a subscriber was cut off: \(reason)" }
     }
 }

@@ -29,10 +29,10 @@ struct DemoEvents {
         "espresso beans 1 kg", "oat milk", "hand grinder", "filter papers", "kettle, 0.9 l", "mug",
     ]
 
-    private var random: SplitMix64
+    private var random: SeededRandom
 
     /// Events that are the same for the same `seed`.
-    init(seed: UInt64) { random = SplitMix64(seed: seed) }
+    init(seed: UInt64) { random = SeededRandom(seed: seed) }
 
     /// The topic of event `number`.
     static func topic(of number: Int) -> Topic { topics[number % topics.count] }

@@ -80,14 +80,8 @@ final class DemoRun {
     }
 
     private func answered(_ outcome: HTTPClient.Outcome) {
-        switch outcome {
-        case .failed(let words): end(.unavailable("publishing failed: \(words)"))
-        case .response(let response):
-            guard response.status == 202 else {
-                return end(.refused(status: response.status, words: ProblemText.words(response.body)))
-            }
-            accepted += 1
-        }
+        if let failure = outcome.publishFailure { return end(failure) }
+        accepted += 1
     }
 
     /// Shows how it goes, and ends when everything has come or nothing comes any more.

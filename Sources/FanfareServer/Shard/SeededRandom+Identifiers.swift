@@ -1,23 +1,6 @@
 import FanfareBase
 
-/// Pseudo-random numbers that repeat for a seed (SplitMix64): jitter, identifiers, nothing secret.
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    /// The sequence of `seed`.
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
-    /// A number from 0 up to but not including 1.
-    mutating func unit() -> Double { Double(next() >> 11) / Double(1 << 53) }
-
+extension SeededRandom {
     /// A UUID of version 7 (RFC 9562, 5.7): milliseconds first, so that newer ones sort later.
     mutating func uuidv7(_ time: WallTime) -> [UInt8] {
         let milliseconds = time.nanoseconds / 1_000_000
