@@ -24,8 +24,7 @@ struct stream {
     uint32_t field_bytes;
     uint32_t read_bytes;
     uint32_t kept_bytes;
-    uint32_t retry_after_bytes;
-    char retry_after[FANFARE_HTTP2_RETRY_AFTER_MAX];
+    struct fanfare_http2_value values[FANFARE_HTTP2_KEPT_COUNT];
     uint8_t *kept;
     size_t sent_bytes;
     size_t body_bytes;
@@ -93,6 +92,23 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
+// Keeps the value of a field that is looked at.
+static void keep(struct stream *stream, const uint8_t *name, size_t name_bytes, const uint8_t *value, size_t value_bytes) {
+    static const char *const names[FANFARE_HTTP2_KEPT_COUNT] = {
+        [FANFARE_HTTP2_RETRY_AFTER] = "retry-after",
+        [FANFARE_HTTP2_ALLOWED_ORIGIN] = "webhook-allowed-origin",
+        [FANFARE_HTTP2_ALLOWED_RATE] = "webhook-allowed-rate",
+    };
+    if (value_bytes > FANFARE_HTTP2_VALUE_MAX) return;
+    for (int kind = 0; kind < FANFARE_HTTP2_KEPT_COUNT; kind++) {
+        if (strlen(names[kind]) != name_bytes || memcmp(name, names[kind], name_bytes) != 0) continue;
+        struct fanfare_http2_value *kept = &stream->values[kind];
+        memcpy(kept->text, value, value_bytes);
+        kept->bytes = (uint8_t)value_bytes;
+        kept->is_there = true;
+    }
+}
+
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_bytes,
                      const uint8_t *value, size_t value_bytes, uint8_t flags, void *context) {
     (void)session, (void)flags;
@@ -105,10 +121,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
         // The library has checked that it is three digits.
         stream->coming_status = (value[0] - '0') * 100 + (value[1] - '0') * 10 + (value[2] - '0');
         if (stream->coming_status >= 200 && stream->status == 0) stream->status = stream->coming_status;
-    } else if (name_bytes == 11 && memcmp(name, "retry-after", 11) == 0 &&
-               value_bytes <= FANFARE_HTTP2_RETRY_AFTER_MAX) {
-        memcpy(stream->retry_after, value, value_bytes);
-        stream->retry_after_bytes = (uint32_t)value_bytes;
+    } else {
+        keep(stream, name, name_bytes, value, value_bytes);
     }
     return 0;
 }
@@ -269,8 +283,7 @@ bool fanfare_http2_next(struct fanfare_http2 *connection, struct fanfare_http2_e
     event->token = stream->token;
     event->status = stream->status;
     event->error_code = stream->error_code;
-    event->retry_after_bytes = stream->retry_after_bytes;
-    memcpy(event->retry_after, stream->retry_after, sizeof event->retry_after);
+    event->values = stream->values;
     event->body = stream->kept;
     event->body_bytes = stream->kept_bytes;
     return true;

@@ -330,6 +330,21 @@ struct Changes: Equatable {
         #expect(harness.attempts() == ["4/1", "5/1"])
     }
 
+    @Test func attemptsAreSpacedAsTheEndpointHasAgreedToWithoutABurst() {
+        var harness = ScheduleHarness()
+        harness.schedule.spaceAttempts(by: 500_000_000)
+        harness.upcoming = [1, 2, 3]
+        harness.seconds += 10
+        #expect(harness.attempts() == ["1/1"])
+        #expect(abs(harness.wait! - 0.5) < 1e-9)
+        harness.seconds += 0.5
+        #expect(harness.attempts() == ["2/1"])
+        harness.schedule.replace(harness.schedule.options)
+        #expect(harness.attempts() == [], "a new definition does not shorten the wait")
+        harness.schedule.spaceAttempts(by: nil)
+        #expect(harness.attempts() == ["3/1"])
+    }
+
     @Test func whatWasInFlightIsRepeatedAfterARestartAndNothingElse() {
         var harness = ScheduleHarness()
         harness.upcoming = [1, 2, 5, 8]

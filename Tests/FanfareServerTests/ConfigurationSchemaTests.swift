@@ -68,7 +68,8 @@ import Testing
                 "webhook.content_mode", "webhook.compression", "webhook.order", "webhook.concurrency",
                 "webhook.timeout", "webhook.retry",
                 "webhook.retry.delays", "webhook.retry.jitter", "webhook.rate_limit", "webhook.rate_limit.per_second",
-                "webhook.rate_limit.burst", "webhook.headers", "webhook.networks", "webhook.tls", "webhook.tls.ca",
+                "webhook.rate_limit.burst", "webhook.consent", "webhook.consent.origin", "webhook.consent.rate",
+                "webhook.headers", "webhook.networks", "webhook.tls", "webhook.tls.ca",
                 "webhook.tls.client_certificate", "webhook.tls.client_key", "webhook.include",
             ])
     }

@@ -141,6 +141,7 @@ class _Connection:
             answer = answer if isinstance(answer, dict) else {"status": answer}
             delivery = Delivery(path, [h for h in headers if not h[0].startswith(":")], bytes(body), self.number)
             delivery.pseudo = {name: value for name, value in headers if name.startswith(":")}
+            delivery.method = delivery.pseudo[":method"]
             delivery.stream = stream
             self.receiver.deliveries.append(delivery)
             self.receiver.changed.notify_all()

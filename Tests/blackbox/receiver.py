@@ -19,6 +19,7 @@ class Delivery:
 
     def __init__(self, path, headers, body, connection):
         self.path, self.body, self.connection = path, body, connection
+        self.method = "POST"
         # Whether its connection had brought others before.
         self.is_reused = False
         self.headers = [(name.lower(), value) for name, value in headers]
@@ -84,7 +85,7 @@ class Receiver:
             def do_POST(self):
                 receiver._answer(self)
 
-            do_GET = do_PUT = do_POST
+            do_GET = do_PUT = do_OPTIONS = do_POST
 
             def log_message(self, *_):
                 pass
@@ -117,6 +118,7 @@ class Receiver:
             return  # whoever sent it was killed in the middle
         with self.changed:
             delivery = Delivery(handler.path, handler.headers.items(), body, handler.number)
+            delivery.method = handler.command
             delivery.is_reused, handler.is_used = handler.is_used, True
             self.deliveries.append(delivery)
             answer = self.answer_to(delivery)

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// Bytes of a `retry-after` field that are kept; a longer one is not looked at.
-#define FANFARE_HTTP2_RETRY_AFTER_MAX 64
+/// Bytes of a field's value that are kept; a longer one is not looked at.
+#define FANFARE_HTTP2_VALUE_MAX 253
 /// Fields of one request, pseudo-fields included: an event's members (at most 256) in binary mode, ours, and 200 and more
 /// that are configured. A request with more is not sent.
 #define FANFARE_HTTP2_FIELDS_MAX 512
@@ -38,6 +38,21 @@ enum fanfare_http2_outcome {
     FANFARE_HTTP2_RESET = 3,
 };
 
+/// The fields of an answer whose values are kept.
+enum fanfare_http2_kept {
+    FANFARE_HTTP2_RETRY_AFTER,
+    FANFARE_HTTP2_ALLOWED_ORIGIN,
+    FANFARE_HTTP2_ALLOWED_RATE,
+    FANFARE_HTTP2_KEPT_COUNT,
+};
+
+/// The value of one, not terminated.
+struct fanfare_http2_value {
+    uint8_t bytes;
+    uint8_t is_there;
+    char text[FANFARE_HTTP2_VALUE_MAX];
+};
+
 /// A stream that is over. Its memory is freed by the next call of `fanfare_http2_next`.
 struct fanfare_http2_event {
     enum fanfare_http2_outcome outcome;
@@ -47,8 +62,8 @@ struct fanfare_http2_event {
     int32_t status;
     /// RFC 9113, section 7.
     uint32_t error_code;
-    uint32_t retry_after_bytes;
-    char retry_after[FANFARE_HTTP2_RETRY_AFTER_MAX];
+    /// By `fanfare_http2_kept`.
+    const struct fanfare_http2_value *values;
     /// The first bytes of the answer.
     const uint8_t *body;
     size_t body_bytes;

@@ -99,6 +99,8 @@ package struct WebhookSchedule {
     private var retries = 0
     private var lane = RedeliveryLane()
     private var pace: EndpointPace
+    /// The least time between two attempts, and when the next one may be made for that; nil when there is none.
+    private var spacing: (nanoseconds: Int, until: MonotonicTime)?
 
     /// A subscription as the journal left it, or a new one that begins after `cursor.low`.
     ///
@@ -123,6 +125,16 @@ package struct WebhookSchedule {
     package mutating func replace(_ options: WebhookScheduleOptions) {
         self.options = options
         pace = EndpointPace(concurrency: Self.concurrency(options), rateLimit: options.rateLimit)
+    }
+
+    /// Makes attempts at least so many nanoseconds apart: the rate that an endpoint has agreed to. Nil for as they come.
+    package mutating func spaceAttempts(by nanoseconds: Int?) {
+        spacing = nanoseconds.map { ($0, spacing?.until ?? MonotonicTime(nanoseconds: 0)) }
+    }
+
+    /// When the next attempt may be made; nil when an answer has to come first.
+    private var permitsFrom: MonotonicTime? {
+        pace.permitsFrom(inFlight: inFlight.count).map { max($0, spacing?.until ?? $0) }
     }
 
     /// How far it has come, as the journal would have it.
@@ -162,7 +174,7 @@ package struct WebhookSchedule {
     /// What to do now. Asked again until it says `wait`, or what it says to take is not there. `hasNews`: there may be
     /// events above the cursor; `hasMore`: what is to be delivered again can be had now.
     package mutating func next(now: MonotonicTime, hasNews: Bool = true, hasMore: Bool = true) -> WebhookStep {
-        guard disabled == nil, let from = pace.permitsFrom(inFlight: inFlight.count), from <= now else { return .wait }
+        guard disabled == nil, let from = permitsFrom, from <= now else { return .wait }
         if options.order == .all, !inFlight.isEmpty { return .wait }
         let isLiveDue = waiting.first.map { $0.due <= now } ?? false
         let isLive = isLiveDue || (hasNews && mayTake)
@@ -216,7 +228,7 @@ package struct WebhookSchedule {
 
     /// When `next` is to be asked again even if no answer and no event has come: nil when only those help.
     package func deadline(now: MonotonicTime) -> MonotonicTime? {
-        guard disabled == nil, let from = pace.permitsFrom(inFlight: inFlight.count) else { return nil }
+        guard disabled == nil, let from = permitsFrom else { return nil }
         if options.order == .all, !inFlight.isEmpty { return nil }
         // What may be taken and is not there comes with news, not with time.
         if mayTake || lane.mayTake, from > now { return from }
@@ -342,6 +354,7 @@ package struct WebhookSchedule {
 
     private mutating func start(_ attempt: WebhookAttempt, _ now: MonotonicTime) -> WebhookAttempt {
         pace.started(now: now)
+        if let nanoseconds = spacing?.nanoseconds { spacing?.until = now.advanced(byNanoseconds: nanoseconds) }
         if attempt.isRedelivery { lane.started() } else { lane.liveStarted() }
         inFlight.append(InFlight(attempt: attempt, started: now))
         return attempt

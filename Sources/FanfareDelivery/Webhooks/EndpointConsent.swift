@@ -37,10 +37,18 @@ package struct EndpointConsent: Sendable {
     package private(set) var reason: String?
 
     /// An endpoint not yet asked. `origin` is what `WebHook-Request-Origin` says; `retry` when it is asked again.
-    package init(origin: String, retry: RetryPolicy) {
+    /// `before` is what was decided with of the same subscription: the answer to a question of it is none to one of this.
+    package init(origin: String, retry: RetryPolicy, after before: EndpointConsent? = nil) {
         self.origin = origin
         self.retry = retry
+        questions = before?.questions ?? 0
     }
+
+    /// Whether it has agreed.
+    package var isGranted: Bool { if case .granted = state { true } else { false } }
+
+    /// The least time between two requests that it agreed to; nil when it bounds nothing, or has not agreed.
+    package var intervalNanoseconds: Int? { if case .granted(let interval) = state { interval } else { nil } }
 
     /// What is to be done at `now`.
     package func step(now: MonotonicTime) -> Step {
@@ -82,13 +90,6 @@ package struct EndpointConsent: Sendable {
     /// schedule is used.
     package mutating func notAsked(_ question: Question, now: MonotonicTime) {
         if isOpen(question) { state = .due(now) }
-    }
-
-    /// The endpoint has another URL: what the one before said does not hold for it.
-    package mutating func endpointChanged() {
-        state = .due(MonotonicTime(nanoseconds: 0))
-        refusals = 0
-        reason = nil
     }
 
     private func isOpen(_ question: Question) -> Bool { state == .asking && question.number == questions }

@@ -82,7 +82,7 @@ package struct WebhookRequest {
         guard options.target.hasPrefix("/"), WebhookHeaders.isVisible(options.target) else { throw .invalidTarget }
         guard WebhookHeaders.isVisible(options.host) else { throw .invalidHost }
         var head: [UInt8] = []
-        head += "POST \(options.target) HTTP/1.1\r\nhost: \(options.host)\r\n".utf8
+        head += " \(options.target) HTTP/1.1\r\nhost: \(options.host)\r\n".utf8
         head += "user-agent: fanfare/\(options.version)\r\n".utf8
         for (name, value) in options.headers { try WebhookHeaders.append(name, value, to: &head) }
         self.head = head
@@ -98,6 +98,7 @@ package struct WebhookRequest {
     ) throws(WebhookRequestError) {
         body.removeAll(keepingCapacity: true)
         guard WebhookContent.appendBody(record, contentMode, include, to: &body) else { throw .undecodableData }
+        request.append("POST")
         request += head
         WebhookContent.appendHeaders(record, contentMode, include, to: &request)
         let coded = encoder?.encode(body)
@@ -117,6 +118,20 @@ package struct WebhookRequest {
         if let coded { request += coded } else { request += body }
         // Of the content, not of its coding: frameworks that decode do so before anyone sees the body.
         signer.sign(signed, body, &request, at: signature)
+    }
+
+    /// Appends the question whether the endpoint wants events from `origin`, `perMinute` at most if that is given
+    /// (CloudEvents HTTP 1.1 Web Hooks, section 4.1). Not signed: it says nothing.
+    package func appendConsentQuestion(origin: String, perMinute: Int?, to request: inout [UInt8]) {
+        request.append("OPTIONS")
+        request += head
+        request.append("webhook-request-origin: ")
+        request += origin.utf8
+        if let perMinute {
+            request.append("\r\nwebhook-request-rate: ")
+            request.append(decimal: UInt64(perMinute))
+        }
+        request.append("\r\n\r\n")
     }
 
     /// Appends the `webhook-*` headers with room for the signature; where that room is.

@@ -29,6 +29,10 @@ struct SubscriptionJSON {
             members.append(.init("failing_since", .string(RFC3339.text(since))))
             members.append(.init("disables_at", .string(RFC3339.text(end))))
         }
+        if let consent = status.consent {
+            let reason: [JSONOutput.Member] = consent.reason.map { [.init("reason", .string($0))] } ?? []
+            members.append(.init("consent", .object([.init("state", .string(consent.state))] + reason)))
+        }
         switch entry.known.origin {
         case .api: members.append(.init("origin", .string("api")))
         case .file(let path):

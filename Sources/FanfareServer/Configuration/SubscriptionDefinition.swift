@@ -67,6 +67,8 @@ package struct SubscriptionDefinition: Sendable, Hashable {
         package var retry = Retry()
         /// The most it wants to be asked; nil when it doesn't say.
         package var rateLimit: RateLimit?
+        /// What the endpoint is asked before it gets events; nil when nobody asks.
+        package var consent: Consent?
         /// Further headers, names in lowercase, in their order.
         package var headers: [Header] = []
         /// Networks it may reach although they would be refused as private, besides the configuration's.
@@ -80,6 +82,14 @@ package struct SubscriptionDefinition: Sendable, Hashable {
 
         /// An endpoint with the contract's defaults.
         package init(url: WebhookURL) { self.url = url }
+    }
+
+    /// What an endpoint is asked before it gets events (CloudEvents HTTP 1.1 Web Hooks, section 4).
+    package struct Consent: Sendable, Hashable {
+        /// Who we are: `WebHook-Request-Origin`.
+        package var origin: String
+        /// Requests a minute that we should like to make, `WebHook-Request-Rate`; nil when we do not say.
+        package var rate: Int?
     }
 
     /// A secret that signs for a while yet, so that receivers have time to learn its successor.

@@ -48,6 +48,9 @@ enum SubscriptionForms {
             Field(
                 "rate_limit", \.rateLimit, optional: rateLimit.form,
                 "The most it wants to be asked; without it no limit."),
+            Field(
+                "consent", \.consent, optional: consent.form,
+                "Ask the endpoint before it gets events (OPTIONS); without it nobody asks."),
             Field("headers", \.headers, .headers, "Further headers of every request."),
             Field(
                 "networks", \.networks, Form.network.list(0...ConfigurationRange.listEntries),
@@ -79,6 +82,15 @@ enum SubscriptionForms {
                 "burst", \.burst, .integer(ConfigurationRange.requests), required: true,
                 "Requests at once after a pause."),
         ], blank: { SubscriptionDefinition.RateLimit(perSecond: 1, burst: 1) })
+
+    static let consent = ObjectForm<SubscriptionDefinition.Consent>(
+        meaning: "what the endpoint is asked",
+        fields: [
+            Field("origin", \.origin, .host, required: true, "Who we are, a host name: WebHook-Request-Origin."),
+            Field(
+                "rate", \.rate, optional: .integer(ConfigurationRange.requests),
+                "Requests a minute we should like to make: WebHook-Request-Rate."),
+        ], blank: { SubscriptionDefinition.Consent(origin: "") })
 
     static let tls = ObjectForm<SubscriptionDefinition.TLSFiles>(
         meaning: "what TLS trusts, and our identity",

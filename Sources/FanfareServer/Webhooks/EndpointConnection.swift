@@ -17,6 +17,8 @@ struct Delivery {
     var timings = AttemptTimings()
     /// What it is, when it is none of the subscription's events.
     var test: WebhookTest?
+    /// What its endpoint is asked, when it is no event at all.
+    var question: EndpointConsent.Question?
     /// Times its request was made again because nobody had looked at it.
     var resends = 0
 }
@@ -151,7 +153,7 @@ final class EndpointConnection: ConnectionHandler {
         switch event {
         case .response(let response):
             let answer = EndpointAnswer(
-                response, canGoOn: input.isEmpty && isDrained(connection), now: shard.time.wall)
+                response, to: delivery, canGoOn: input.isEmpty && isDrained(connection), now: shard.time.wall)
             shard.webhooks.answered(self, answer, shard)
         case .failure(let error):
             shard.webhooks.failed(
@@ -172,7 +174,7 @@ final class EndpointConnection: ConnectionHandler {
 
     func inputEnded(on connection: Connection, shard: Shard) {
         if phase == .awaitingAnswer, let event = decoder.finish(), case .response(let response) = event {
-            shard.webhooks.answered(self, EndpointAnswer(response, canGoOn: false, now: shard.time.wall), shard)
+            shard.webhooks.answered(self, EndpointAnswer(response, to: delivery, canGoOn: false, now: shard.time.wall), shard)
         }
         shard.abort(connection)
     }

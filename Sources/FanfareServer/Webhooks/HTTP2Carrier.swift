@@ -1,4 +1,5 @@
 import FanfareBase
+import FanfareDelivery
 import FanfareTLS
 import FanfareWire
 
@@ -155,13 +156,13 @@ final class HTTP2Carrier: ConnectionHandler {
         switch exchange.outcome {
         case .answered:
             hasAnswered = true
-            shard.webhooks.answered(place, EndpointAnswer(exchange, now: shard.time.wall), shard)
+            shard.webhooks.answered(place, EndpointAnswer(exchange, to: place.delivery, now: shard.time.wall), shard)
         case .unprocessed: shard.webhooks.unprocessed(place, "the endpoint refused the stream", shard)
         case .reset(let code):
             let words = "the endpoint ended the stream before the answer: \(HTTP2Client.name(ofError: code))"
             if let status = exchange.status {
                 // The status line decides, even when the rest never comes.
-                var answer = EndpointAnswer(exchange, now: shard.time.wall)
+                var answer = EndpointAnswer(exchange, to: place.delivery, now: shard.time.wall)
                 answer.status = status
                 shard.webhooks.answered(place, answer, shard)
             } else {
@@ -229,24 +230,32 @@ struct EndpointAnswer {
     var body: [UInt8]
     /// The connection can take the next request.
     var canGoOn: Bool
+    /// What it says of consent; nil when it was not asked.
+    var consent: EndpointConsentAnswer?
 
     /// The answer on one stream.
-    init(_ exchange: HTTP2Client.Exchange, now: WallTime) {
+    init(_ exchange: HTTP2Client.Exchange, to delivery: Delivery?, now: WallTime) {
         status = exchange.status ?? 0
         body = exchange.body
         canGoOn = true
-        if !exchange.retryAfter.isEmpty {
-            retryAfterSeconds = unsafe exchange.retryAfter.withUnsafeBytes {
-                HTTPDate.retryAfterSeconds(unsafe ByteView($0), now: now)
-            }
-        }
+        retryAfterSeconds = exchange.retryAfter?.withByteView { HTTPDate.retryAfterSeconds($0, now: now) }
+        guard delivery?.question != nil else { return }
+        consent = EndpointConsentAnswer(
+            status: status, allowedOrigin: exchange.allowedOrigin.map { String(decoding: $0, as: UTF8.self) },
+            allowedRate: exchange.allowedRate.map { String(decoding: $0, as: UTF8.self) })
     }
 
     /// The answer on a connection of its own.
-    init(_ response: HTTPResponse, canGoOn: Bool, now: WallTime) {
+    init(_ response: HTTPResponse, to delivery: Delivery?, canGoOn: Bool, now: WallTime) {
         status = response.status
         retryAfterSeconds = response.headers[.retryAfter].flatMap { HTTPDate.retryAfterSeconds($0, now: now) }
         body = response.body.isEmpty ? [] : response.body.array
         self.canGoOn = canGoOn && response.keepAlive && response.isComplete
+        guard delivery?.question != nil else { return }
+        func value(_ name: StaticString) -> String? {
+            response.headers.first(named: name).map { String(decoding: $0.array, as: UTF8.self) }
+        }
+        consent = EndpointConsentAnswer(
+            status: status, allowedOrigin: value("webhook-allowed-origin"), allowedRate: value("webhook-allowed-rate"))
     }
 }

@@ -10,17 +10,18 @@ extension WebhookDispatcher {
     /// Begins an attempt on an idle connection, or on one to be opened. `record` is there when it was just found.
     func begin(
         _ attempt: WebhookAttempt, of subscription: WebhookSubscription, with record: EventRecord?,
-        test: WebhookTest? = nil, _ shard: Shard
+        test: WebhookTest? = nil, question: EndpointConsent.Question? = nil, _ shard: Shard
     ) {
         budget -= 1
         inFlight += 1
-        shard.metrics.webhookAttempts.add(1)
+        if question == nil { shard.metrics.webhookAttempts.add(1) }
         markChanged(subscription)
         var delivery = Delivery(
             subscription: subscription, attempt: attempt, begun: shard.time,
             deadline: shard.time.monotonic.advanced(
                 byMilliseconds: subscription.definition.webhook.timeoutMilliseconds))
         delivery.test = test
+        delivery.question = question
         if let due = attempt.due {
             delivery.timings.waited = Int(shard.time.monotonic.nanoseconds(since: due))
         } else if let record, record.time < shard.time.wall {
@@ -85,6 +86,7 @@ extension WebhookDispatcher {
         guard !subscription.isRemoved, subscription.pool === connection.pool, shard.draining == nil else {
             return notMade(connection, shard)
         }
+        if delivery.question != nil { return ask(on: connection, delivery, shard) }
         if let test = delivery.test { return request(test.record, on: connection, delivery, shard) }
         let before = SequenceNumber(delivery.attempt.sequence.rawValue - 1)
         var member = subscription.member
@@ -119,7 +121,7 @@ extension WebhookDispatcher {
     private func request(
         _ record: EventRecord, on connection: EndpointConnection, _ delivery: Delivery, _ shard: Shard
     ) {
-        guard let bytes = connection.connection, !delivery.subscription.isRemoved else {
+        guard connection.connection != nil, !delivery.subscription.isRemoved else {
             return notMade(connection, shard)
         }
         let attempt = WebhookRequest.Attempt(
@@ -136,6 +138,12 @@ extension WebhookDispatcher {
         } catch {
             return unrepresentable(connection, "\(error)", shard)
         }
+        send(requestBytes, on: connection, delivery, shard)
+    }
+
+    /// Sends a request whose answer is awaited from now on.
+    func send(_ request: [UInt8], on connection: EndpointConnection, _ delivery: Delivery, _ shard: Shard) {
+        guard let bytes = connection.connection else { return notMade(connection, shard) }
         connection.phase = .awaitingAnswer
         connection.delivery?.timings.requested = shard.time.monotonic
         connection.requests += 1
@@ -143,9 +151,9 @@ extension WebhookDispatcher {
         connection.deadline = min(
             delivery.deadline, shard.time.monotonic.advanced(byMilliseconds: Limits.firstByteMilliseconds))
         watch(connection, shard)
-        guard let carrier = connection.carrier else { return send(requestBytes, on: bytes, shard) }
-        if carrier.request(requestBytes, for: connection) { return markDirty(carrier) }
-        guard HTTP2Client.canExpress(requestBytes) else {
+        guard let carrier = connection.carrier else { return send(request, on: bytes, shard) }
+        if carrier.request(request, for: connection) { return markDirty(carrier) }
+        guard HTTP2Client.canExpress(request) else {
             return unrepresentable(connection, "too many header fields for HTTP/2", shard)
         }
         carrier.retire(shard)
@@ -189,7 +197,7 @@ extension WebhookDispatcher {
     func answered(_ connection: EndpointConnection, _ answer: EndpointAnswer, _ shard: Shard) {
         let outcome = WebhookOutcome(
             status: answer.status, retryAfterSeconds: answer.retryAfterSeconds.map { UInt64(max(0, $0)) })
-        var report = Outcome(status: answer.status, answer: answer.body)
+        var report = Outcome(status: answer.status, answer: answer.body, consent: answer.consent)
         if outcome != .delivered { report.error = Self.words(status: answer.status) }
         finish(connection, outcome, report, shard)
         if answer.canGoOn { putBack(connection, shard) } else { end(connection, shard) }

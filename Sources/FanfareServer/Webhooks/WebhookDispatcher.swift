@@ -84,6 +84,7 @@ final class WebhookDispatcher {
         subscriptions[Int(slot)] = subscription
         slots[installation.number] = slot
         for redelivery in restored?.redeliveries ?? [] { begin(redelivery, of: subscription) }
+        askAnew(subscription)
         equip(subscription, shard)
         join(subscription, shard)
         begin(subscription)
@@ -100,6 +101,7 @@ final class WebhookDispatcher {
     }
 
     private func replace(_ subscription: WebhookSubscription, _ installation: WebhookInstallation, _ shard: Shard) {
+        let before = subscription.definition.webhook
         let old = subscription.pool
         let oldConcurrency = subscription.definition.webhook.concurrency
         leave(subscription, shard)
@@ -109,6 +111,8 @@ final class WebhookDispatcher {
         subscription.schedule.replace(options(installation.definition, shard))
         subscription.pool = pool(for: installation.definition.webhook, shard)
         release(old, concurrency: oldConcurrency, shard)
+        let webhook = subscription.definition.webhook
+        if webhook.consent != before.consent || webhook.url != before.url { askAnew(subscription) }
         equip(subscription, shard)
         // What was pending before counted; new topics count from here on.
         join(subscription, shard)

@@ -19,6 +19,14 @@ struct WebhookInstallation: Sendable {
 
 /// What a webhook subscription is doing: written by the shard that delivers it, read by whoever answers the API.
 final class SubscriptionStatus: Sendable {
+    /// Whether an endpoint has agreed to get events.
+    struct Consent: Sendable {
+        /// `asking`, `granted` or `refused`.
+        var state: String
+        /// Why not, in words.
+        var reason: String?
+    }
+
     /// At one moment.
     struct Snapshot: Sendable {
         /// `active`, `paused`, `disabled`, `failing`.
@@ -39,6 +47,8 @@ final class SubscriptionStatus: Sendable {
         var failingSince: WallTime?
         /// Requests to deliver again, the one being worked off first.
         var redeliveries: [JournalRedelivery] = []
+        /// What the endpoint says of getting events; nil where nobody asks.
+        var consent: Consent?
         /// What went wrong last.
         var lastError: String?
         /// The newest attempts, oldest first; `Limits.attemptsKept` at most.

@@ -10,6 +10,8 @@ struct Outcome {
     var error: String?
     /// The first bytes of the answer.
     var answer: [UInt8] = []
+    /// What it says of consent; nil when that was not asked for.
+    var consent: EndpointConsentAnswer?
 }
 
 /// Why a delivery was given up on, as the journal's number.
@@ -28,6 +30,7 @@ extension WebhookDispatcher {
         connection.delivery = nil
         inFlight -= 1
         let subscription = delivery.subscription
+        if let question = delivery.question { return finish(question, delivery, outcome, report, shard) }
         if let test = delivery.test { return finish(test, delivery, outcome, report, shard) }
         guard !subscription.isRemoved else { return }
         let verdict = subscription.schedule.finished(

@@ -64,6 +64,8 @@ final class WebhookSubscription {
     var isChanged = false
     /// It stands in its pool's queue.
     var waitsForConnection = false
+    /// Whether its endpoint has agreed to get events; nil where nobody asks.
+    var consent: EndpointConsent?
     /// A test is under way.
     var isTesting = false
     /// It has been removed: nothing of it counts any more.

@@ -99,6 +99,7 @@ extension WebhookDispatcher {
         let now = shard.time.monotonic
         guard subscription.defect == nil, !subscription.waitsForConnection else { return }
         guard subscription.pausedUntil <= now else { return arm(subscription, at: subscription.pausedUntil, shard) }
+        guard hasConsent(subscription, shard) else { return }
         var steps = Limits.attemptsPerVisit
         var hasNews = true
         var hasMore = true
@@ -252,7 +253,7 @@ extension WebhookDispatcher {
     }
 
     /// Advances the subscription at `deadline`; an entry of the wheel that fires earlier is left as it is.
-    private func arm(_ subscription: WebhookSubscription, at deadline: MonotonicTime, _ shard: Shard) {
+    func arm(_ subscription: WebhookSubscription, at deadline: MonotonicTime, _ shard: Shard) {
         if let timer = subscription.timer {
             guard deadline < subscription.timerAt else { return }
             shard.timers.cancel(timer)

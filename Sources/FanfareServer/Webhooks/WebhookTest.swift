@@ -50,6 +50,11 @@ extension WebhookDispatcher {
             return shard.deliver(
                 .problem(409, "defect", subscription.defect ?? "The test could not be made."), to: reply)
         }
+        if let consent = subscription.consent, !consent.isGranted {
+            let reason = consent.reason ?? "it has not answered yet"
+            return shard.deliver(
+                .problem(409, "no-consent", "The endpoint has not agreed to get events: \(reason)."), to: reply)
+        }
         subscription.isTesting = true
         let attempt = WebhookAttempt(sequence: .zero, number: 1, isOwn: true, due: shard.time.monotonic)
         begin(attempt, of: subscription, with: nil, test: test, shard)

@@ -25,8 +25,12 @@ import FanfareBase
         package var outcome: Outcome
         /// The final answer's; nil when none came.
         package var status: Int?
-        /// The field `retry-after`; empty when there is none.
-        package var retryAfter: [UInt8]
+        /// The field `retry-after`; nil when there is none.
+        package var retryAfter: [UInt8]?
+        /// The field `webhook-allowed-origin`; nil when there is none.
+        package var allowedOrigin: [UInt8]?
+        /// The field `webhook-allowed-rate`; nil when there is none.
+        package var allowedRate: [UInt8]?
         /// The first bytes of the answer's content.
         package var body: [UInt8]
     }
@@ -84,15 +88,18 @@ import FanfareBase
             case FANFARE_HTTP2_UNPROCESSED: .unprocessed
             default: .reset(code: unsafe event.error_code)
             }
-        // Safe: the body lives until the next call; the field's bytes lie in the event.
-        let retryAfter = unsafe withUnsafeBytes(of: event.retry_after) {
-            unsafe [UInt8]($0.prefix(Int(event.retry_after_bytes)))
+        // Safe: body and values live until the next call, and the values are as many as there are kinds.
+        func kept(_ kind: fanfare_http2_kept) -> [UInt8]? {
+            let value = unsafe event.values[Int(kind.rawValue)]
+            guard value.is_there != 0 else { return nil }
+            return unsafe withUnsafeBytes(of: value.text) { unsafe [UInt8]($0.prefix(Int(value.bytes))) }
         }
         let body = unsafe [UInt8](UnsafeBufferPointer(start: event.body, count: event.body_bytes))
         let status = unsafe Int(event.status)
         return Exchange(
-            token: unsafe event.token, outcome: outcome, status: status == 0 ? nil : status, retryAfter: retryAfter,
-            body: body)
+            token: unsafe event.token, outcome: outcome, status: status == 0 ? nil : status,
+            retryAfter: kept(FANFARE_HTTP2_RETRY_AFTER), allowedOrigin: kept(FANFARE_HTTP2_ALLOWED_ORIGIN),
+            allowedRate: kept(FANFARE_HTTP2_ALLOWED_RATE), body: body)
     }
 
     /// Begins a request: the text of an HTTP/1.1 message whose field names are in lowercase. `token` comes back with its
