@@ -69,3 +69,20 @@ package struct Histogram: Sendable {
         return UInt64(part + partsPerOctave) &* width &+ (width - 1)
     }
 }
+
+extension Histogram {
+    /// Shares at which `curve` is told: denser where it matters.
+    private static let curveShares = [
+        0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.96, 0.98, 0.99, 0.992, 0.994,
+        0.996,
+        0.998, 0.999, 0.9995, 0.9999, 0.99995, 0.99999,
+    ]
+
+    /// The percentile curve: shares of the values, and what they do not exceed. No finer than there are values; the last
+    /// point is the greatest.
+    package var curve: [(share: Double, value: UInt64)] {
+        guard count > 0 else { return [] }
+        let shares = Self.curveShares.filter { (1 - $0) * Double(count) >= 1 }
+        return shares.map { ($0, percentile($0)) } + [(1, greatest)]
+    }
+}

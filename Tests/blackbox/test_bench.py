@@ -4,7 +4,9 @@ import json
 import os
 import pathlib
 import tempfile
+import unittest
 
+import browser
 from harness import FanfareTest, run_command
 
 PROFILES = pathlib.Path(__file__).resolve().parents[2] / "load-profiles"
@@ -46,6 +48,10 @@ class Bench(BenchTest):
             self.assertLessEqual(group["latency_ns"]["p50"], group["latency_ns"]["max"])
         self.assertEqual(written["deliveries"], sum(g["deliveries"] for g in written["subscribers"]))
         self.assertGreater(written["service_cpu_seconds"], 0)
+        self.assertEqual([stage["stage"] for stage in written["stages"]], ["decoded", "committed", "matched", "framed", "handed"])
+        self.assertEqual(written["stages"][1]["events"], written["events"])
+        self.assertEqual(sum(i["published_per_second"] for i in written["intervals"]), written["events"], "intervals of a second")
+        self.assertEqual(written["load"]["seed"], 1)
         for transport in ("websocket", "sse with tls", "stream", "webhook with tls", "acknowledged", "limited by"):
             self.assertIn(transport, result.stdout)
 
@@ -124,3 +130,61 @@ class RefusedSubscriptions(BenchTest):
         self.assertEqual(result.returncode, 77, result.stdout + result.stderr)
         self.assertNotIn("could not be removed", result.stderr)
         self.assertEqual(self.service.request("GET", "/v1/subscriptions").json()["subscriptions"], [])
+
+
+class Reports(BenchTest):
+    """Results as pages, and beside one another."""
+
+    def results(self, *names, **members):
+        path = self.profile([{"transport": "websocket", "count": 5}], **members)
+        for name in names:
+            result = run_command("bench", "--profile", path, "--url", self.service.url, "--output", str(self.folder / name), timeout=60)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        return [str(self.folder / name) for name in names]
+
+    def compare(self, *arguments):
+        return run_command("bench", "compare", *arguments, timeout=60)
+
+    def test_two_results_are_compared_without_an_interval(self):
+        a, b = self.results("a", "b")
+        result = self.compare(a + "/tried.json", b + "/tried.json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("one run each: no interval", result.stdout)
+        self.assertRegex(result.stdout, r"websocket, p99 +[\d.]+ ms +[\d.]+ ms +[\d.]+ ")
+
+    def test_folders_are_compared_in_pairs_with_intervals_and_as_a_page(self):
+        for turn in range(2):
+            for side in ("a", "b"):
+                (self.folder / side).mkdir(exist_ok=True)
+                self.results(f"{side}/{turn}")
+        page = self.folder / "compared.html"
+        result = self.compare(str(self.folder / "a"), str(self.folder / "b"), "--html", str(page))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("2 pairs of runs", result.stdout)
+        self.assertRegex(result.stdout, r"[\d.]+ to [\d.∞]+ +(better|worse|cannot be told apart)")
+        self.assertIn("<svg", page.read_text())
+
+    def test_what_cannot_be_compared_is_refused(self):
+        (a,) = self.results("a")
+        (b,) = self.results("b", events={"size": "500B"})
+        other = self.compare(a, b)
+        self.assertEqual((other.returncode, "different profiles" in other.stderr), (65, True), other.stderr)
+        self.assertEqual(self.compare(a, b, "--any-profile").returncode, 0)
+        self.assertEqual(self.compare(a, str(self.folder / "nothing")).returncode, 64)
+        (self.folder / "wrong.json").write_text("{}")
+        wrong = self.compare(a, str(self.folder / "wrong.json"))
+        self.assertEqual((wrong.returncode, "no result of fanfare bench" in wrong.stderr), (65, True), wrong.stderr)
+
+    @unittest.skipIf(browser.reason_not_to(), str(browser.reason_not_to()))
+    def test_a_page_stands_on_its_own_in_a_browser(self):
+        (a,) = self.results("a")
+        page = (self.folder / "a" / "tried.html").read_text()
+        self.assertNotRegex(page, r"(src|href)=")
+        chromium = self.open(browser.Browser())
+        loaded = chromium.page((self.folder / "a" / "tried.html").as_uri())
+        count = lambda selector: loaded.run(f"return document.querySelectorAll('{selector}').length")
+        self.assertEqual(count("svg[role=img]"), 3, "the latency curve, and the course of rate and latency")
+        self.assertGreater(count("polyline"), 0)
+        self.assertEqual(count(".stages tbody tr"), 5)
+        self.assertEqual(loaded.run("return document.title"), "fanfare bench: tried")
+        self.assertTrue(loaded.run("return document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out")

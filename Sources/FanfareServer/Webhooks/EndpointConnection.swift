@@ -174,7 +174,8 @@ final class EndpointConnection: ConnectionHandler {
 
     func inputEnded(on connection: Connection, shard: Shard) {
         if phase == .awaitingAnswer, let event = decoder.finish(), case .response(let response) = event {
-            shard.webhooks.answered(self, EndpointAnswer(response, to: delivery, canGoOn: false, now: shard.time.wall), shard)
+            shard.webhooks.answered(
+                self, EndpointAnswer(response, to: delivery, canGoOn: false, now: shard.time.wall), shard)
         }
         shard.abort(connection)
     }

@@ -13,7 +13,7 @@ struct Bench: FanfareCommand {
             times the profile sets, whether or not earlier ones are acknowledged, and latencies count from those times.
 
             Ends with 70 when a delivery is lost, repeated on a socket or out of order, or a goal of the profile is missed.
-            """)
+            """, subcommands: [BenchCompare.self])
 
     @Option(help: ArgumentHelp("The load profile.", valueName: "file"))
     var profile: String?
@@ -25,7 +25,8 @@ struct Bench: FanfareCommand {
     var profiles = "load-profiles"
 
     @Option(
-        help: ArgumentHelp("Also write the result to this folder, NAME.json; made when missing.", valueName: "folder"))
+        help: ArgumentHelp(
+            "Also write the result to this folder, NAME.json and NAME.html; made when missing.", valueName: "folder"))
     var output: String?
 
     @Option(
@@ -43,11 +44,8 @@ struct Bench: FanfareCommand {
     @Flag(help: "Accept any certificate of --url. For development only.")
     var insecure = false
 
-    func validate() throws {
-        guard list != (profile != nil) else { throw ValidationError("bench takes either --profile or --list.") }
-    }
-
     func perform() throws(CommandFailure) {
+        guard list != (profile != nil) else { throw .usage("bench takes either --profile or --list") }
         guard let profile else { return try listProfiles() }
         let plan = try BenchPlan(try Self.read(profile), run: String(PublishRequests.identifier().prefix(8)))
         let loop = try Loops.make()
@@ -80,9 +78,12 @@ struct Bench: FanfareCommand {
             let authority = group.audience.isEncrypted ? folder.map { "\($0.path)/ca.pem" } : nil
             try webhooks.make(group.members, at: url, authority: authority)
         }
+        let before = Self.stages(loop, targets.publish)
         try run.run()
         audience.leave(millisecondsMax: 5000)
-        try report(BenchReport(name: Self.name(profile ?? ""), plan: plan, audience: audience, measures: run.measures))
+        var measures = run.measures
+        if let before { measures.stages = Self.stages(loop, targets.publish)?.since(before) }
+        try report(BenchReport(name: Self.name(profile ?? ""), plan: plan, audience: audience, measures: measures))
     }
 
     private func report(_ report: BenchReport) throws(CommandFailure) {
@@ -93,9 +94,26 @@ struct Bench: FanfareCommand {
 
     private func write(_ report: BenchReport, to folder: String) throws(CommandFailure) {
         if unsafe mkdir(folder, 0o755) != 0, errno != EEXIST { throw .io("\(folder): cannot be made (errno \(errno))") }
-        let path = "\(folder)/\(report.name).json"
-        try LocalFile.write(report.output.page, to: path)
-        Terminal.line("written to \(path)")
+        let json = report.output.page
+        try LocalFile.write(json, to: "\(folder)/\(report.name).json")
+        try LocalFile.write(Array(Self.page(json).text.utf8), to: "\(folder)/\(report.name).html")
+        Terminal.line("written to \(folder)/\(report.name).json and .html")
+    }
+
+    /// What the service says of the stages of events until now; nil when it does not.
+    private static func stages(_ loop: ClientLoop, _ target: ClientTarget) -> StageTimes? {
+        do throws(CommandFailure) {
+            let answer = try SimpleRequest(loop, target).send("GET", "/metrics")
+            return StageTimes(page: String(decoding: answer.body, as: UTF8.self))
+        } catch {
+            return nil
+        }
+    }
+
+    private static func page(_ json: [UInt8]) -> ReportPage {
+        do throws(BenchResult.Failure) { return ReportPage(try BenchResult(json)) } catch {
+            invariantFailure("what was written can be read: \(error.words)")
+        }
     }
 
     private func listProfiles() throws(CommandFailure) {

@@ -30,6 +30,8 @@ final class BenchAudience: SocketAudience {
     private(set) var misdirected = 0
     /// Deliveries, repeated ones not counted.
     private(set) var delivered = 0
+    /// How it goes from interval to interval.
+    var series: RunSeries
     private let plan: BenchPlan
     private var ledgers: [DeliveryLedger]
     private var groupOfMember: [Int] = []
@@ -40,6 +42,7 @@ final class BenchAudience: SocketAudience {
 
     init(_ loop: ClientLoop, _ plan: BenchPlan) {
         self.plan = plan
+        series = RunSeries(nanoseconds: UInt64(plan.profile.publishMilliseconds) * 1_000_000)
         var groups: [Group] = []
         var first = 0
         for (index, audience) in plan.profile.subscribers.enumerated() {
@@ -121,8 +124,10 @@ final class BenchAudience: SocketAudience {
         groups[group].deliveries += 1
         delivered += 1
         remaining[number] -= 1
+        let now = Clock.monotonic
+        let latency = now.nanoseconds(since: plan.intended(number))
+        series.delivered(at: now.nanoseconds(since: plan.startedAt), latency: latency)
         guard number >= plan.measuredFrom else { return }
-        let latency = Clock.monotonic.nanoseconds(since: plan.intended(number))
         groups[group].latency.record(latency)
         if remaining[number] == 0 { timeToLast.record(latency) }
     }

@@ -70,7 +70,22 @@ struct BenchReport {
         table.add(["last of all receivers"] + blank + Self.cells(audience.timeToLast))
         table.add(["acknowledged"] + blank + Self.cells(measures.acknowledged))
         table.add(["sent late by"] + blank + Self.cells(measures.sendDelay))
-        return table.lines + [""] + rates
+        return table.lines + [""] + stageLines + rates
+    }
+
+    /// Where the time went, on average: in the service, and after it.
+    private var stageLines: [String] {
+        guard let stages = measures.stages?.stages, stages.contains(where: { $0.count > 0 }) else { return [] }
+        var table = Table(["stage in the service, milliseconds", "mean", "p50", "p99"])
+        for stage in stages {
+            table.add(
+                [stage.name] + [stage.mean, stage.quantile(0.5), stage.quantile(0.99)].map { Self.text($0 * 1e3, 3) })
+        }
+        var received = Histogram()
+        for group in audience.groups where group.audience.transport != .webhook { received.merge(group.latency) }
+        let rest = received.mean / 1e6 - stages.reduce(0) { $0 + $1.mean } * 1e3
+        if received.count > 0 { table.add(["then to the sockets", rest < 0 ? "" : Self.text(rest, 3), "", ""]) }
+        return table.lines + [""]
     }
 
     private var rates: [String] {
@@ -92,10 +107,13 @@ struct BenchReport {
         let machine = BenchMachine.current
         return .object([
             .init("profile", .string(name)), .init("at", .string(RFC3339.text(Clock.wall))),
-            .init("version", .string(ServiceVersion.text)), .init("machine", machine.output),
+            .init("version", .string(ServiceVersion.text)),
+            .init("commit", BenchCommit.current.map { .string($0) } ?? .null),
+            .init("command", .string(CommandLine.arguments.joined(separator: " "))), .init("machine", machine.output),
             .init("load", plan.profile.output), .init("events", .integer(plan.offsets.count)),
             .init("deliveries", .integer(audience.delivered)), .init("seconds", .number(measures.seconds)),
             .init("deliveries_per_second", .number(Double(audience.delivered) / measures.seconds)),
+            .init("deliveries_per_cpu_second", deliveriesPerCPU.map { .number($0) } ?? .null),
             .init("service_cpu_seconds", measures.serviceCPU.map { .number($0) } ?? .null),
             .init("load_cpu_seconds", .number(measures.loadCPU)),
             .init("bytes_per_socket", measures.bytesPerSocket.map { .integer($0) } ?? .null),
@@ -105,7 +123,38 @@ struct BenchReport {
             .init("last_of_all_ns", Self.output(audience.timeToLast)),
             .init("acknowledged_ns", Self.output(measures.acknowledged)),
             .init("sent_late_ns", Self.output(measures.sendDelay)),
+            .init("intervals", .array(intervals)), .init("stages", .array(stages)),
         ])
+    }
+
+    private var deliveriesPerCPU: Double? {
+        measures.serviceCPU.flatMap { $0 > 0 ? Double(audience.delivered) / $0 : nil }
+    }
+
+    private var intervals: [JSONOutput] {
+        let seconds = Double(audience.series.intervalNanoseconds) / 1e9
+        return audience.series.intervals.enumerated().map { index, interval in
+            let latency = interval.latency
+            func time(_ share: Double) -> JSONOutput {
+                latency.count == 0 ? .null : .integer(Int(latency.percentile(share)))
+            }
+            return .object([
+                .init("end_seconds", .number(seconds * Double(index + 1))),
+                .init("published_per_second", .number(Double(interval.published) / seconds)),
+                .init("delivered_per_second", .number(Double(latency.count) / seconds)),
+                .init("p50_ns", time(0.5)), .init("p99_ns", time(0.99)), .init("max_ns", time(1)),
+            ])
+        }
+    }
+
+    private var stages: [JSONOutput] {
+        (measures.stages?.stages ?? []).map { stage in
+            .object([
+                .init("stage", .string(stage.name)), .init("events", .number(stage.count)),
+                .init("mean_seconds", .number(stage.mean)), .init("p50_seconds", .number(stage.quantile(0.5))),
+                .init("p99_seconds", .number(stage.quantile(0.99))),
+            ])
+        }
     }
 
     private func groupOutput(_ index: Int) -> JSONOutput {
@@ -123,7 +172,11 @@ struct BenchReport {
     private static func output(_ histogram: Histogram) -> JSONOutput {
         .object(
             [.init("count", .integer(Int(histogram.count))), .init("mean", .number(histogram.mean))]
-                + percentiles.map { .init($0.name, .integer(Int(histogram.percentile($0.share)))) })
+                + percentiles.map { .init($0.name, .integer(Int(histogram.percentile($0.share)))) }
+                + [
+                    .init(
+                        "curve", .array(histogram.curve.map { .array([.number($0.share), .integer(Int($0.value))]) }))
+                ])
     }
 
     private static func cells(_ histogram: Histogram) -> [String] {
@@ -134,14 +187,7 @@ struct BenchReport {
 
     private static func share(_ share: Double) -> String { "\(Int((share * 100).rounded())) %" }
 
-    /// `value` with so many decimals.
-    private static func text(_ value: Double, _ decimals: Int) -> String {
-        var factor = 1
-        for _ in 0..<decimals { factor *= 10 }
-        let scaled = Int((value * Double(factor)).rounded())
-        let rest = String(scaled % factor)
-        return "\(scaled / factor).\(String(repeating: "0", count: decimals - rest.utf8.count))\(rest)"
-    }
+    private static func text(_ value: Double, _ decimals: Int) -> String { DecimalText.text(value, decimals) }
 }
 
 extension BenchAudience.Group {

@@ -31,6 +31,8 @@ final class BenchRun {
         var loadCPU = 0.0
         /// Resident bytes that each socket added to the service; nil when it is not ours or has no sockets.
         var bytesPerSocket: Int?
+        /// Where the service spent the time, all events together; nil when it does not tell.
+        var stages: StageTimes?
     }
 
     private let loop: ClientLoop
@@ -109,6 +111,7 @@ final class BenchRun {
         let now = Clock.monotonic
         while next < plan.offsets.count, plan.intended(next) <= now {
             if next >= plan.measuredFrom { measures.sendDelay.record(now.nanoseconds(since: plan.intended(next))) }
+            audience.series.published(at: now.nanoseconds(since: plan.startedAt))
             guard clients[next % clients.count].send(request.bytes(next), tag: UInt64(next)) else {
                 let limit = LoadLimits.requestsOutstandingMax
                 return end(.unavailable("the service is overloaded: \(limit) requests of one connection wait"))
