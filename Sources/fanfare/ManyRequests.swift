@@ -5,8 +5,8 @@ import FanfareWire
 final class ManyRequests {
     /// Connections they are sent on: enough for the service to commit many with one write.
     private static let connectionsMax = 16
-    /// Requests without an answer, on all connections: more wait.
-    private static let outstandingMax = 1024
+    /// Requests without an answer, on all connections: half of what the service looks at at one time; more wait.
+    private static let outstandingMax = 128
     /// Milliseconds without an answer after which the service counts as not there.
     private static let silenceMillisecondsMax = 30_000
 

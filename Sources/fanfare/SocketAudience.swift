@@ -4,30 +4,29 @@ import FanfareWire
 /// Sockets that a load listens on: how many have begun, what went wrong, and their end. A subclass hears the events.
 class SocketAudience: SubscriberObserver {
     let loop: ClientLoop
-    /// Sockets, those that have ended included.
-    private(set) var subscribers: [EventSubscriber] = []
+    /// The last connection of each socket, by tag.
+    private(set) var subscribers: [Int: EventSubscriber] = [:]
     /// Sockets whose subscription is in effect.
     private(set) var begunCount = 0
     /// What went wrong; the run ends.
     private(set) var failure: String?
-    private var isLeaving = false
+    /// Everyone is going; nobody is to come back.
+    private(set) var isLeaving = false
     /// Sockets that have not ended.
     private var remaining = 0
 
     init(_ loop: ClientLoop) { self.loop = loop }
 
-    /// Connects a socket for `topics`.
-    func connect(_ transport: SubscriberTransport, _ target: ClientTarget, topics: [String], tag: Int) {
+    /// Connects the socket called `tag`, which has no other connection.
+    func connect(_ transport: SubscriberTransport, _ target: ClientTarget, _ request: SubscribeRequest, tag: Int) {
         remaining += 1
-        subscribers.append(
-            EventSubscriber.start(
-                transport, loop, target, SubscribeRequest(topics: topics), tag: tag, observer: self))
+        subscribers[tag] = EventSubscriber.start(transport, loop, target, request, tag: tag, observer: self)
     }
 
     /// Ends every socket; runs the loop until they are gone, so many milliseconds at most.
     func leave(millisecondsMax: Int) {
         isLeaving = true
-        for subscriber in subscribers { subscriber.close() }
+        for subscriber in subscribers.values { subscriber.close() }
         loop.onInterrupt = { [unowned self] in loop.stop() }
         let timer = loop.after(milliseconds: millisecondsMax) { [unowned self] in loop.stop() }
         stopWhenAlone()
@@ -48,7 +47,7 @@ class SocketAudience: SubscriberObserver {
 
     func message(_ message: ServerMessage, to subscriber: EventSubscriber) {
         switch message {
-        case .gap(let after, let next): failure = "a gap between \(after) and \(next)"
+        case .gap(let after, let next): gap(after, next, subscriber)
         case .error(_, let detail): failure = detail
         default: break
         }
@@ -56,7 +55,19 @@ class SocketAudience: SubscriberObserver {
 
     func ended(_ subscriber: EventSubscriber, _ reason: SubscriberEnd) {
         remaining -= 1
-        if !isLeaving { failure = "a subscriber was cut off: \(reason)" }
+        if !isLeaving { cutOff(subscriber, reason) }
+    }
+
+    // MARK: What a subclass may bear
+
+    /// What lies between the positions will not come.
+    func gap(_ after: String, _ next: String, _ subscriber: EventSubscriber) {
+        failure = "a gap between \(after) and \(next)"
+    }
+
+    /// A connection is over though nobody is leaving.
+    func cutOff(_ subscriber: EventSubscriber, _ reason: SubscriberEnd) {
+        failure = "a subscriber was cut off: \(reason)"
     }
 }
 

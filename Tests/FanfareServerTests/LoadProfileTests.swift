@@ -39,6 +39,21 @@ import FanfareServer
         #expect(errors("[").count == 1)
     }
 
+    @Test func socketsMayStallChurnAndReconnectAndWebhooksMayNot() throws {
+        func text(_ members: String) -> String { #"{"description":"d","subscribers":[{"count":2,"# + members + "}]}" }
+        let stalling = text(
+            #""transport":"sse","slow":"skip","behaviour":{"kind":"stalls","every":"4s","for":"2s","at_once":true}"#)
+        let profile = try read(stalling)
+        #expect(profile.subscribers[0].slowPolicy == .skip)
+        #expect(profile.subscribers[0].behaviour?.kind == .stalls)
+        #expect(profile.subscribers[0].behaviour?.forMilliseconds == 2000)
+        #expect(try read(String(decoding: profile.output.page, as: UTF8.self)) == profile)
+        #expect(try read(text(#""transport":"sse","behaviour":{"kind":"churns"}"#)).subscribers[0].behaviour != nil)
+        #expect(errors(text(#""transport":"sse","behaviour":{"kind":"stalls"}"#)).count == 1)
+        #expect(errors(text(#""transport":"webhook","behaviour":{"kind":"churns"}"#)).count == 1)
+        #expect(errors(text(#""transport":"webhook","slow":"close""#)).count == 1)
+    }
+
     @Test func burstAndPeakBelongToTheirArrivals() {
         func messages(_ publish: String) -> Int {
             errors(#"{"description":"d","subscribers":[{"transport":"sse","count":3}],"publish":"# + publish + "}")

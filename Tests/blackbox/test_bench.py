@@ -90,6 +90,43 @@ class Bench(BenchTest):
                                 separators=(",", ":"))) for e in seen}
         self.assertEqual(sizes, {300})
 
+    def test_sockets_that_stall_churn_and_reconnect_lose_nothing(self):
+        every = {"every": "300ms", "for": "100ms"}
+        groups = [{"transport": transport, "count": 4, "behaviour": {"kind": kind} | every}
+                  for transport in ("websocket", "sse", "stream") for kind in ("stalls", "churns", "reconnects")]
+        storm = {"kind": "reconnects", "every": "500ms", "at_once": True}
+        groups += [{"transport": "websocket", "count": 8, "tls": True, "behaviour": storm}, {"transport": "sse", "count": 4}]
+        path = self.profile(groups, publish={"rate": 300, "arrivals": "poisson", "connections": 2}, events={"topics": 2},
+                            duration="3s")
+        output = self.folder / "results"
+        result = run_command("bench", "--profile", path, "--output", str(output), timeout=120)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        written = json.loads((output / "tried.json").read_text())
+        self.assertEqual(written["accepted"], written["events"])
+        for group, done in zip(groups, written["subscribers"]):
+            self.assertEqual((done["lost"], done["reordered"], done["duplicates"]), (0, 0, 0), done)
+            kind = group.get("behaviour", {}).get("kind")
+            if kind == "stalls":
+                self.assertGreater(done["stalls"], 0)
+            if kind in ("churns", "reconnects"):
+                self.assertGreater(done["departures"], 0)
+                self.assertEqual(done["returns"], done["departures"])
+                self.assertEqual(done["coming_back_ns"]["count"], done["returns"])
+            if kind != "churns":
+                self.assertEqual(done["deliveries"], written["events"] * group["count"] // 2 if written["events"] % 2 == 0
+                                 else done["deliveries"], done)
+
+    def test_an_overload_is_counted_and_what_was_accepted_is_delivered(self):
+        path = self.profile([{"transport": "websocket", "count": 2}], events={"size": "64KiB"},
+                            publish={"rate": 20000, "connections": 4, "overload": True})
+        output = self.folder / "results"
+        result = run_command("bench", "--profile", path, "--output", str(output), timeout=120)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        written = json.loads((output / "tried.json").read_text())
+        self.assertEqual(written["accepted"] + written["refused"] + written["withheld"], written["events"])
+        self.assertEqual(written["deliveries"], 2 * written["accepted"])
+        self.assertIn("events were accepted", result.stdout)
+
     def test_a_goal_that_is_missed_ends_with_70(self):
         path = self.profile([{"transport": "websocket", "count": 1}], publish={"rate": 1000, "arrivals": "burst", "burst": 1000},
                             events={"size": "4KiB"}, goals={"p99": "1ms"})

@@ -4,7 +4,8 @@
 package struct DeliveryLedger: Sendable {
     private var next = 0
     private var missing: Set<Int> = []
-    private var lastSequence: UInt64 = 0
+    /// The latest place in the log that was delivered; 0 before the first.
+    package private(set) var lastSequence: UInt64 = 0
     /// Deliveries of numbers that had come before.
     package private(set) var duplicates = 0
     /// Deliveries that came after one with a later place in the log.
@@ -29,6 +30,11 @@ package struct DeliveryLedger: Sendable {
             lastSequence = max(lastSequence, sequence)
         }
         return true
+    }
+
+    /// Which of the first `expected` numbers have not come.
+    package func missing(of expected: Int) -> [Int] {
+        missing.filter { $0 < expected } + (next < expected ? Array(next..<expected) : [])
     }
 
     /// How many of the first `expected` numbers have not come.

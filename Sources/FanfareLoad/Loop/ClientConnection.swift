@@ -97,6 +97,8 @@ package final class ClientConnection {
     /// POLL_ADD(POLLOUT) is armed.
     var isBlocked = false
     var isReceiveArmed = false
+    /// Nothing is read.
+    var isPaused = false
     var isDirty = false
     var operationsInFlight = 0
     var timer: TimerID?
@@ -127,6 +129,20 @@ package final class ClientConnection {
 
     /// Ends it after what waits has been sent; `ended` is called in a later turn.
     package func close() { loop.close(self, .closed) }
+
+    /// Stops reading; a little that was under way may still come. An end of the other side is not noticed meanwhile.
+    package func pause() {
+        guard !isPaused else { return }
+        isPaused = true
+        loop.cancelReceive(self)
+    }
+
+    /// Reads again.
+    package func resume() {
+        guard isPaused else { return }
+        isPaused = false
+        if descriptor >= 0 { loop.armReceive(self) }
+    }
 
     func token(_ purpose: ClientLoop.Purpose) -> Token {
         Token(purpose: purpose.rawValue, generation: key.generation, slot: key.slot)

@@ -9,10 +9,21 @@ extension ClientLoop {
     // MARK: Input
 
     func armReceive(_ connection: ClientConnection) {
-        guard !connection.isReceiveArmed, connection.phase != .closing, connection.phase != .closed else { return }
+        guard !connection.isReceiveArmed, !connection.isPaused, connection.phase != .closing,
+            connection.phase != .closed
+        else { return }
         connection.isReceiveArmed = true
         connection.operationsInFlight += 1
         operations.append(Operation(.receive, descriptor: connection.descriptor, token: connection.token(.receive)))
+    }
+
+    /// Ends the receive in flight; its completion arms no other while the connection is paused.
+    func cancelReceive(_ connection: ClientConnection) {
+        guard connection.isReceiveArmed else { return }
+        operations.append(
+            Operation(
+                .cancel, token: Token(purpose: Purpose.ignored.rawValue, generation: 0, slot: 0),
+                offset: connection.token(.receive).rawValue))
     }
 
     func receiveCompleted(_ completion: Completion, on connection: ClientConnection) {

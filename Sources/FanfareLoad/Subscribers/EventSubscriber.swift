@@ -7,17 +7,21 @@ package struct SubscribeRequest: Sendable {
     package var topics: [String]
     /// Where to begin, as the contract spells it; nil for the service's default.
     package var from: String?
+    /// What the service is to do when it is slow, as the contract spells it; nil for the service's default.
+    package var slow: String?
 
     /// A wish for what matches `topics`.
-    package init(topics: [String], from: String? = nil) {
+    package init(topics: [String], from: String? = nil, slow: String? = nil) {
         self.topics = topics
         self.from = from
+        self.slow = slow
     }
 
     /// Path and query of `GET /v1/subscribe`.
     package var target: String {
         var items = topics.map { "topic=\(QueryText.encode($0))" }
         if let from { items.append("from=\(QueryText.encode(from))") }
+        if let slow { items.append("slow=\(QueryText.encode(slow))") }
         return "/v1/subscribe?" + items.joined(separator: "&")
     }
 
@@ -32,6 +36,10 @@ package struct SubscribeRequest: Sendable {
         if let from {
             bytes += Array(",\"from\":".utf8)
             bytes.appendJSONString(from)
+        }
+        if let slow {
+            bytes += Array(",\"slow\":".utf8)
+            bytes.appendJSONString(slow)
         }
         bytes += Array("}\n".utf8)
         return bytes
@@ -141,6 +149,12 @@ package class EventSubscriber: ClientHandler {
         if refusal == nil { refusal = .closed }
         connection?.close()
     }
+
+    /// Stops reading, as a program that hangs does: what comes stays in the kernel, until `resume`.
+    package func pause() { connection?.pause() }
+
+    /// Reads again.
+    package func resume() { connection?.resume() }
 
     /// Ends it for a reason of the subclass.
     func fail(_ reason: SubscriberEnd, on connection: ClientConnection) {

@@ -63,6 +63,10 @@ package enum ConfigurationRange {
     package static let profileWarmUpMilliseconds = 0...600_000
     /// Events of one run: each has its times in the load generator's memory, and a number of eight digits.
     package static let profileEvents = 20_000_000
+    /// Milliseconds between occasions on which a profile's sockets stall, leave or are cut off.
+    package static let profileBehaviourMilliseconds = 100...86_400_000
+    /// Milliseconds that such an occasion lasts.
+    package static let profileAbsenceMilliseconds = 0...86_400_000
     /// Groups of subscribers of one profile.
     package static let profileAudiences = 1...64
     /// Subscribers of one group: descriptors bound them earlier.

@@ -36,6 +36,8 @@ package struct LoadProfile: Sendable, Hashable {
         package var peak: Int?
         /// Connections they are sent on, in turn.
         package var connections = 1
+        /// Whether 503 and 429 are answers to be counted, not the end of the run.
+        package var isOverload = false
     }
 
     /// What is published.
@@ -48,6 +50,41 @@ package struct LoadProfile: Sendable, Hashable {
         package var durability = Configuration.Durability.synced
     }
 
+    /// What the service is to do when a socket does not take what there is.
+    package enum SlowPolicy: String, Sendable, CaseIterable {
+        /// Go on from the log.
+        case catchUp = "catch_up"
+        /// Jump to the newest event and say so.
+        case skip
+        /// Close the connection.
+        case close
+    }
+
+    /// What a group's sockets do besides receiving, again and again, each in its turn or all at once.
+    package struct Behaviour: Sendable, Hashable {
+        /// The kinds of it.
+        package enum Kind: String, Sendable, CaseIterable {
+            /// They stop reading for some time.
+            case stalls
+            /// They leave, and come anew at the newest event.
+            case churns
+            /// They are cut off, and come back to the event they had last.
+            case reconnects
+        }
+
+        /// What they do.
+        package var kind: Kind
+        /// Milliseconds between the end of one occasion and the next.
+        package var everyMilliseconds = 10_000
+        /// Milliseconds that one lasts.
+        package var forMilliseconds = 0
+        /// Whether all begin at one time; else they are spread over `every`.
+        package var isAtOnce = false
+
+        /// The behaviour of this kind.
+        package init(_ kind: Kind) { self.kind = kind }
+    }
+
     /// Some subscribers that are alike.
     package struct Audience: Sendable, Hashable {
         /// How they receive.
@@ -56,6 +93,10 @@ package struct LoadProfile: Sendable, Hashable {
         package var count: Int
         /// Whether their connections are encrypted.
         package var isEncrypted = false
+        /// What the service is to do when they are slow.
+        package var slowPolicy = SlowPolicy.catchUp
+        /// What they do besides receiving; nil for nothing.
+        package var behaviour: Behaviour?
     }
 
     /// What must hold for every transport.

@@ -38,6 +38,9 @@ enum LoadProfileForms {
             Field(
                 "connections", \.connections, .integer(ConfigurationRange.profileConnections),
                 "Connections that events are sent on, in turn."),
+            Field(
+                "overload", \.isOverload, .flag,
+                "Whether answers of 503 and 429 are counted; else the first one ends the run."),
         ], blank: { LoadProfile.Publishing() })
 
     private static let events = ObjectForm<LoadProfile.Events>(
@@ -57,7 +60,41 @@ enum LoadProfileForms {
             Field("transport", \.transport, .choice, required: true, "How they receive."),
             Field("count", \.count, .integer(ConfigurationRange.profileSubscribers), required: true, "How many."),
             Field("tls", \.isEncrypted, .flag, "Whether their connections are encrypted."),
-        ], blank: { LoadProfile.Audience(transport: .websocket, count: 1) })
+            Field("slow", \.slowPolicy, .choice, "What the service does when such a socket falls behind."),
+            Field("behaviour", \.behaviour, optional: behaviour.form, "What such sockets do besides receiving."),
+        ], blank: { LoadProfile.Audience(transport: .websocket, count: 1) }, check: check)
+
+    private static let behaviour = ObjectForm<LoadProfile.Behaviour>(
+        meaning: "what sockets do besides receiving",
+        fields: [
+            Field(
+                "kind", \.kind, .choice, required: true,
+                "Stop reading, leave and come anew, or be cut off and resume."),
+            Field(
+                "every", \.everyMilliseconds, .duration(ConfigurationRange.profileBehaviourMilliseconds),
+                "Between the end of one occasion and the next."),
+            Field(
+                "for", \.forMilliseconds, .duration(ConfigurationRange.profileAbsenceMilliseconds),
+                "How long one lasts; those that stall need it."),
+            Field("at_once", \.isAtOnce, .flag, "Whether all begin at one time; else they are spread."),
+        ], blank: { LoadProfile.Behaviour(.stalls) }, check: check)
+
+    private static func check(
+        _ audience: inout LoadProfile.Audience, _ pointer: JSONPointer, _ reading: inout Reading
+    ) {
+        guard audience.transport == .webhook, audience.behaviour != nil || audience.slowPolicy != .catchUp else {
+            return
+        }
+        reading.refuse(
+            "\"transport\": \"webhook\"", allowed: "a socket with \"behaviour\" or \"slow\"", at: pointer)
+    }
+
+    private static func check(
+        _ behaviour: inout LoadProfile.Behaviour, _ pointer: JSONPointer, _ reading: inout Reading
+    ) {
+        guard behaviour.kind == .stalls, behaviour.forMilliseconds == 0 else { return }
+        reading.refuse("\"kind\": \"stalls\"", allowed: "\"for\" with \"stalls\"", at: pointer)
+    }
 
     private static let goals = ObjectForm<LoadProfile.Goals>(
         meaning: "milliseconds from the intended send to the receipt",

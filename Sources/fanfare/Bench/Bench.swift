@@ -68,7 +68,8 @@ struct Bench: FanfareCommand {
         _ plan: BenchPlan, _ loop: ClientLoop, _ targets: BenchTargets, _ service: BenchService?,
         _ folder: ServiceFolder?
     ) throws(CommandFailure) {
-        let audience = BenchAudience(loop, plan)
+        let audience = BenchAudience(loop, plan, targets)
+        if !audience.sockets.isEmpty { audience.startPosition = try Self.head(loop, targets.publish) }
         let run = BenchRun(loop, plan, audience, targets, service)
         var webhooks = BenchWebhooks(loop, targets.publish, plan)
         // Removing runs the loop, on which sockets and publishers may still be.
@@ -84,6 +85,19 @@ struct Bench: FanfareCommand {
         var measures = run.measures
         if let before { measures.stages = Self.stages(loop, targets.publish)?.since(before) }
         try report(BenchReport(name: Self.name(profile ?? ""), plan: plan, audience: audience, measures: measures))
+    }
+
+    /// Where the log ends: the position of its last event.
+    private static func head(_ loop: ClientLoop, _ target: ClientTarget) throws(CommandFailure) -> String {
+        let answer = try SimpleRequest(loop, target).send("GET", "/v1/events?topic=bench.%3E&from=latest&limit=1")
+        let next: String?
+        do throws(JSONSyntaxError) { next = try JSONDocument(answer.body).root.object?["next"]?.string } catch {
+            throw .unavailable("the service does not say where its log ends: \(error)")
+        }
+        guard let next, Position(next) != nil else {
+            throw .unavailable("the service does not say where its log ends")
+        }
+        return next
     }
 
     private func report(_ report: BenchReport) throws(CommandFailure) {

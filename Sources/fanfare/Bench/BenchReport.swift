@@ -32,7 +32,7 @@ struct BenchReport {
             if account.duplicates > 0, group.audience.transport != .webhook {
                 misses.append("\(group.title): \(account.duplicates) came twice")
             }
-            for (name, share, goal) in plan.profile.goals.all {
+            for (name, share, goal) in group.audience.behaviour == nil ? plan.profile.goals.all : [] {
                 let found = group.latency.percentile(share)
                 guard found > UInt64(goal) * 1_000_000 else { continue }
                 misses.append("\(group.title): \(name) is \(Self.milliseconds(found)) ms, the goal \(goal) ms")
@@ -98,6 +98,7 @@ struct BenchReport {
             lines.append("the service used \(Self.text(cpu, 2)) s of CPU: \(rate) a CPU second")
         }
         if let bytes = measures.bytesPerSocket { lines.append("a socket took \(bytes) bytes of the service's memory") }
+        lines += behaviourLines
         lines.append("limited by: \(limit ?? "nothing; the rate was the profile's")")
         return lines
     }
@@ -105,26 +106,28 @@ struct BenchReport {
     /// For machines.
     var output: JSONOutput {
         let machine = BenchMachine.current
-        return .object([
-            .init("profile", .string(name)), .init("at", .string(RFC3339.text(Clock.wall))),
-            .init("version", .string(ServiceVersion.text)),
-            .init("commit", BenchCommit.current.map { .string($0) } ?? .null),
-            .init("command", .string(CommandLine.arguments.joined(separator: " "))), .init("machine", machine.output),
-            .init("load", plan.profile.output), .init("events", .integer(plan.offsets.count)),
-            .init("deliveries", .integer(audience.delivered)), .init("seconds", .number(measures.seconds)),
-            .init("deliveries_per_second", .number(Double(audience.delivered) / measures.seconds)),
-            .init("deliveries_per_cpu_second", deliveriesPerCPU.map { .number($0) } ?? .null),
-            .init("service_cpu_seconds", measures.serviceCPU.map { .number($0) } ?? .null),
-            .init("load_cpu_seconds", .number(measures.loadCPU)),
-            .init("bytes_per_socket", measures.bytesPerSocket.map { .integer($0) } ?? .null),
-            .init("limited_by", limit.map { .string($0) } ?? .null),
-            .init("misses", .array(misses.map { .string($0) })),
-            .init("subscribers", .array(audience.groups.indices.map(groupOutput))),
-            .init("last_of_all_ns", Self.output(audience.timeToLast)),
-            .init("acknowledged_ns", Self.output(measures.acknowledged)),
-            .init("sent_late_ns", Self.output(measures.sendDelay)),
-            .init("intervals", .array(intervals)), .init("stages", .array(stages)),
-        ])
+        return .object(
+            [
+                .init("profile", .string(name)), .init("at", .string(RFC3339.text(Clock.wall))),
+                .init("version", .string(ServiceVersion.text)),
+                .init("commit", BenchCommit.current.map { .string($0) } ?? .null),
+                .init("command", .string(CommandLine.arguments.joined(separator: " "))),
+                .init("machine", machine.output),
+                .init("load", plan.profile.output), .init("events", .integer(plan.offsets.count)),
+                .init("deliveries", .integer(audience.delivered)), .init("seconds", .number(measures.seconds)),
+                .init("deliveries_per_second", .number(Double(audience.delivered) / measures.seconds)),
+                .init("deliveries_per_cpu_second", deliveriesPerCPU.map { .number($0) } ?? .null),
+                .init("service_cpu_seconds", measures.serviceCPU.map { .number($0) } ?? .null),
+                .init("load_cpu_seconds", .number(measures.loadCPU)),
+                .init("bytes_per_socket", measures.bytesPerSocket.map { .integer($0) } ?? .null),
+                .init("limited_by", limit.map { .string($0) } ?? .null),
+                .init("misses", .array(misses.map { .string($0) })),
+                .init("subscribers", .array(audience.groups.indices.map(groupOutput))),
+                .init("last_of_all_ns", Self.output(audience.timeToLast)),
+                .init("acknowledged_ns", Self.output(measures.acknowledged)),
+                .init("sent_late_ns", Self.output(measures.sendDelay)),
+                .init("intervals", .array(intervals)), .init("stages", .array(stages)),
+            ] + outcomesOutput)
     }
 
     private var deliveriesPerCPU: Double? {
@@ -160,16 +163,17 @@ struct BenchReport {
     private func groupOutput(_ index: Int) -> JSONOutput {
         let group = audience.groups[index]
         let account = audience.account(ofGroup: index)
-        return .object([
-            .init("transport", .string(group.audience.transport.rawValue)),
-            .init("tls", .boolean(group.audience.isEncrypted)), .init("count", .integer(group.members.count)),
-            .init("deliveries", .integer(group.deliveries)), .init("lost", .integer(account.lost)),
-            .init("duplicates", .integer(account.duplicates)), .init("reordered", .integer(account.reordered)),
-            .init("latency_ns", Self.output(group.latency)),
-        ])
+        return .object(
+            [
+                .init("transport", .string(group.audience.transport.rawValue)),
+                .init("tls", .boolean(group.audience.isEncrypted)), .init("count", .integer(group.members.count)),
+                .init("deliveries", .integer(group.deliveries)), .init("lost", .integer(account.lost)),
+                .init("duplicates", .integer(account.duplicates)), .init("reordered", .integer(account.reordered)),
+                .init("latency_ns", Self.output(group.latency)),
+            ] + conductOutput(index))
     }
 
-    private static func output(_ histogram: Histogram) -> JSONOutput {
+    static func output(_ histogram: Histogram) -> JSONOutput {
         .object(
             [.init("count", .integer(Int(histogram.count))), .init("mean", .number(histogram.mean))]
                 + percentiles.map { .init($0.name, .integer(Int(histogram.percentile($0.share)))) }
@@ -183,7 +187,7 @@ struct BenchReport {
         percentiles.map { histogram.count == 0 ? "" : milliseconds(histogram.percentile($0.share)) }
     }
 
-    private static func milliseconds(_ nanoseconds: UInt64) -> String { text(Double(nanoseconds) / 1e6, 3) }
+    static func milliseconds(_ nanoseconds: UInt64) -> String { text(Double(nanoseconds) / 1e6, 3) }
 
     private static func share(_ share: Double) -> String { "\(Int((share * 100).rounded())) %" }
 

@@ -16,6 +16,10 @@ final class BenchRun {
     private static let progressMilliseconds = 200
     /// Milliseconds between the last preparation and the first event.
     private static let leadMilliseconds = 100
+    /// Events of one connection without an answer beyond which an overload withholds more: the service takes no more.
+    private static let overloadOutstandingMax = 1024
+    /// The same in bytes: far less than a connection may have waiting.
+    private static let overloadBytesMax = 16 << 20
 
     /// What a run measured besides deliveries.
     struct Measures {
@@ -44,7 +48,7 @@ final class BenchRun {
     private var clients: [HTTPClient] = []
     private var request: BenchRequest
     private var next = 0
-    private var accepted = 0
+    private var outcomes: BenchOutcomes { audience.outcomes }
     private var lastChange: (count: Int, at: MonotonicTime) = (0, MonotonicTime(nanoseconds: 0))
     private var failure: CommandFailure?
     /// What it measured.
@@ -84,7 +88,7 @@ final class BenchRun {
 
     private func awaitAudience() {
         if let words = audience.failure { return end(.unavailable(words)) }
-        if audience.connectSome(targets) { return end(nil) }
+        if audience.connectSome() { return end(nil) }
         progress.show("\(audience.begunCount) of \(audience.socketCount) sockets are subscribed")
         guard !isSilent(audience.begunCount, Self.connectMillisecondsMax) else {
             return end(.unavailable("only \(audience.begunCount) of \(audience.socketCount) sockets could subscribe"))
@@ -97,7 +101,10 @@ final class BenchRun {
         let loadBefore = Self.processCPU
         plan.startedAt = Clock.monotonic.advanced(byMilliseconds: Self.leadMilliseconds)
         lastChange = (0, plan.startedAt)
-        loop.at(plan.startedAt) { [unowned self] in publish() }
+        loop.at(plan.startedAt) { [unowned self] in
+            audience.start()
+            publish()
+        }
         watch()
         loop.run()
         measures.loadCPU = Self.processCPU - loadBefore
@@ -112,19 +119,35 @@ final class BenchRun {
         while next < plan.offsets.count, plan.intended(next) <= now {
             if next >= plan.measuredFrom { measures.sendDelay.record(now.nanoseconds(since: plan.intended(next))) }
             audience.series.published(at: now.nanoseconds(since: plan.startedAt))
-            guard clients[next % clients.count].send(request.bytes(next), tag: UInt64(next)) else {
+            let client = clients[next % clients.count]
+            if plan.profile.publish.isOverload, client.outstandingCount >= overloadOutstanding {
+                outcomes.withheld(next)
+            } else if !client.send(request.bytes(next), tag: UInt64(next)) {
                 let limit = LoadLimits.requestsOutstandingMax
                 return end(.unavailable("the service is overloaded: \(limit) requests of one connection wait"))
             }
             next += 1
+            outcomes.sentCount = next
         }
-        guard next < plan.offsets.count else { return }
+        guard next < plan.offsets.count else { return audience.settle() }
         loop.at(plan.intended(next)) { [unowned self] in publish() }
     }
 
+    /// Events of one connection without an answer beyond which an overload withholds more.
+    private var overloadOutstanding: Int {
+        max(1, min(Self.overloadOutstandingMax, Self.overloadBytesMax / plan.profile.events.bytes))
+    }
+
     private func answered(_ number: Int, _ outcome: HTTPClient.Outcome) {
+        if plan.profile.publish.isOverload, case .response(let response) = outcome,
+            [429, 503].contains(response.status)
+        {
+            return outcomes.refused(number)
+        }
         if let failure = outcome.publishFailure { return end(failure) }
-        accepted += 1
+        guard case .response(let response) = outcome,
+            outcomes.accepted(number, { AcceptedEvent.sequence(in: response.body) })
+        else { return end(.unavailable("the service does not say where an event is in the log")) }
         guard number >= plan.measuredFrom else { return }
         measures.acknowledged.record(Clock.monotonic.nanoseconds(since: plan.intended(number)))
     }
@@ -134,12 +157,13 @@ final class BenchRun {
         if let words = audience.failure { return end(.unavailable(words)) }
         progress.show(
             "published \(next) of \(plan.offsets.count), delivered \(audience.delivered) of \(audience.expected)")
-        let isSilent = isSilent(audience.delivered + accepted, Self.silenceMillisecondsMax)
+        let isSilent = isSilent(audience.delivered + outcomes.settledCount, Self.silenceMillisecondsMax)
+        let isPublished = outcomes.settledCount == plan.offsets.count
         measures.seconds = Double(lastChange.at.nanoseconds(since: plan.startedAt)) / 1e9
-        if accepted == plan.offsets.count, audience.delivered == audience.expected {
+        if isPublished, audience.isComplete {
             loop.after(milliseconds: Self.afterMilliseconds) { [unowned self] in end(nil) }
         } else if isSilent {
-            end(accepted == plan.offsets.count ? nil : .unavailable("the service no longer acknowledges events"))
+            end(isPublished ? nil : .unavailable("the service no longer acknowledges events"))
         } else {
             loop.after(milliseconds: Self.progressMilliseconds) { [unowned self] in watch() }
         }

@@ -64,7 +64,7 @@ final class DemoAudience: SocketAudience {
             let interest = index % DemoEvents.interests.count
             let member = tally.join(kind, interest: interest)
             let target = targets[index / DemoEvents.interests.count % targets.count]
-            connect(transport, target, topics: DemoEvents.interests[interest], tag: member)
+            connect(transport, target, SubscribeRequest(topics: DemoEvents.interests[interest]), tag: member)
         }
     }
 
