@@ -1,3 +1,4 @@
+import FanfareBase
 import FanfareLoad
 import Testing
 
@@ -24,6 +25,26 @@ import Testing
         let repeated = [ledger.take(2, sequence: 2), ledger.take(0, sequence: 1)]
         #expect(repeated == [false, false])
         #expect((ledger.duplicates, ledger.lost(of: 3), ledger.reordered) == (2, 1, 0))
+    }
+
+    @Test(arguments: 0..<20 as Range<UInt64>) func inWhateverOrderTheyComeTheSameAreMissing(_ seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        var ledger = DeliveryLedger()
+        var received: Set<Int> = []
+        var repeated = 0
+        for _ in 0..<200 {
+            let number = Int.random(in: 0..<150, using: &random)
+            let isNew = received.insert(number).inserted
+            if !isNew { repeated += 1 }
+            #expect(ledger.take(number, sequence: nil) == isNew, "seed \(seed)")
+            #expect(ledger.receivedCount == received.count, "seed \(seed)")
+        }
+        for expected in [0, 1, 75, 150, 160] {
+            let missing = (0..<expected).filter { !received.contains($0) }
+            #expect(ledger.missing(of: expected) == missing, "seed \(seed)")
+            #expect(ledger.lost(of: expected) == missing.count, "seed \(seed)")
+        }
+        #expect(ledger.duplicates == repeated)
     }
 
     @Test func orderIsThatOfTheLogNotOfThePublishers() {

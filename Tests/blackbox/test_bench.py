@@ -127,6 +127,16 @@ class Bench(BenchTest):
         self.assertEqual(written["deliveries"], 2 * written["accepted"])
         self.assertIn("events were accepted", result.stdout)
 
+    def test_a_search_that_finds_no_rate_says_so(self):
+        path = self.profile([{"transport": "websocket", "count": 1}], duration="300ms", warm_up="0s",
+                            publish={"rate": 20, "connections": 2}, goals={"p99": "1h"})
+        refused = run_command("bench", "--profile", path, "--search", "--url", "http://127.0.0.1:1", timeout=120)
+        self.assertEqual(refused.returncode, 70, refused.stdout + refused.stderr)
+        self.assertIn("no rate holds", refused.stderr)
+        self.assertIn("try 5: 1 events a second: missed", refused.stdout)
+        without = self.profile([{"transport": "websocket", "count": 1}])
+        self.assertEqual(run_command("bench", "--profile", without, "--search").returncode, 64)
+
     def test_a_goal_that_is_missed_ends_with_70(self):
         path = self.profile([{"transport": "websocket", "count": 1}], publish={"rate": 1000, "arrivals": "burst", "burst": 1000},
                             events={"size": "4KiB"}, goals={"p99": "1ms"})

@@ -18,6 +18,10 @@ struct Bench: FanfareCommand {
     @Option(help: ArgumentHelp("The load profile.", valueName: "file"))
     var profile: String?
 
+    @Flag(
+        help: "Find the highest rate that holds the profile's goals: one run after another, a fresh service for each.")
+    var search = false
+
     @Flag(help: "List the profiles of --profiles, and what they are for.")
     var list = false
 
@@ -47,44 +51,50 @@ struct Bench: FanfareCommand {
     func perform() throws(CommandFailure) {
         guard list != (profile != nil) else { throw .usage("bench takes either --profile or --list") }
         guard let profile else { return try listProfiles() }
-        let plan = try BenchPlan(try Self.read(profile), run: String(PublishRequests.identifier().prefix(8)))
+        let load = try Self.read(profile)
         let loop = try Loops.make()
-        Terminal.line("\(Self.name(profile)): \(plan.profile.description)")
+        Terminal.line("\(Self.name(profile)): \(load.description)")
+        try report(search ? highestRate(load, loop) : measure(load, loop))
+    }
+
+    /// Loads a service of its own, or the one at `url`, and waits for the last delivery.
+    func measure(_ profile: LoadProfile, _ loop: ClientLoop) throws(CommandFailure) -> BenchReport {
+        let plan = try BenchPlan(profile, run: String(PublishRequests.identifier().prefix(8)))
+        let audience = BenchAudience(loop, plan)
         if let url {
             var options = ServiceOptions()
             (options.url, options.token, options.ca, options.insecure) = (url, token, ca, insecure)
-            try run(plan, loop, try BenchTargets(try options.httpTarget(), plan.profile), nil, nil)
+            let targets = try BenchTargets(try options.httpTarget(), profile)
+            let webhooks = BenchWebhooks(plan, try audience.openEndpoints(nil))
+            // Removing runs the loop, on which sockets and publishers may still be.
+            defer { withExtendedLifetime(audience) { webhooks.remove(loop, targets.publish) } }
+            try webhooks.make(loop, targets.publish)
+            return try run(plan, loop, audience, targets, nil)
         } else {
             let folder = try ServiceFolder("bench")
             defer { folder.remove() }
-            try folder.configure(plan.profile)
+            try folder.configure(profile)
+            try BenchWebhooks(plan, try audience.openEndpoints(folder)).write(to: folder)
             let service = try BenchService(folder)
             defer { service.stop() }
-            try run(plan, loop, try BenchTargets(service, folder), service, folder)
+            return try run(plan, loop, audience, try BenchTargets(service, folder), service)
         }
     }
 
     private func run(
-        _ plan: BenchPlan, _ loop: ClientLoop, _ targets: BenchTargets, _ service: BenchService?,
-        _ folder: ServiceFolder?
-    ) throws(CommandFailure) {
-        let audience = BenchAudience(loop, plan, targets)
+        _ plan: BenchPlan, _ loop: ClientLoop, _ audience: BenchAudience, _ targets: BenchTargets,
+        _ service: BenchService?
+    ) throws(CommandFailure) -> BenchReport {
+        audience.targets = targets
         if !audience.sockets.isEmpty { audience.startPosition = try Self.head(loop, targets.publish) }
         let run = BenchRun(loop, plan, audience, targets, service)
-        var webhooks = BenchWebhooks(loop, targets.publish, plan)
-        // Removing runs the loop, on which sockets and publishers may still be.
-        defer { withExtendedLifetime((audience, run)) { webhooks.remove() } }
-        for group in audience.groups where group.audience.transport == .webhook {
-            let url = try audience.openEndpoint(group.audience, folder)
-            let authority = group.audience.isEncrypted ? folder.map { "\($0.path)/ca.pem" } : nil
-            try webhooks.make(group.members, at: url, authority: authority)
-        }
+        // Leaving runs the loop, on which publishers may still be.
+        defer { withExtendedLifetime(run) { audience.leave(millisecondsMax: 5000) } }
         let before = Self.stages(loop, targets.publish)
         try run.run()
-        audience.leave(millisecondsMax: 5000)
         var measures = run.measures
         if let before { measures.stages = Self.stages(loop, targets.publish)?.since(before) }
-        try report(BenchReport(name: Self.name(profile ?? ""), plan: plan, audience: audience, measures: measures))
+        return BenchReport(name: Self.name(self.profile ?? ""), plan: plan, audience: audience, measures: measures)
     }
 
     /// Where the log ends: the position of its last event.

@@ -54,7 +54,8 @@ final class BenchAudience: SocketAudience {
     /// How it goes from interval to interval.
     var series: RunSeries
     private let plan: BenchPlan
-    private let targets: BenchTargets
+    /// The ways to the service; set before anyone connects.
+    var targets: BenchTargets?
     /// Sockets that do more than receive, by member.
     var sockets: [Int: BenchSocket] = [:]
     /// Where the log ended before the first event: a position.
@@ -69,10 +70,9 @@ final class BenchAudience: SocketAudience {
     /// By event: deliveries that have not come.
     private var remaining: [Int32]
 
-    init(_ loop: ClientLoop, _ plan: BenchPlan, _ targets: BenchTargets) {
+    init(_ loop: ClientLoop, _ plan: BenchPlan) {
         self.plan = plan
         series = RunSeries(nanoseconds: UInt64(plan.profile.publishMilliseconds) * 1_000_000)
-        self.targets = targets
         outcomes = BenchOutcomes(plan)
         var groups: [Group] = []
         var first = 0
@@ -108,10 +108,15 @@ final class BenchAudience: SocketAudience {
             let ledger = ledgers[member]
             sum.duplicates += ledger.duplicates
             sum.reordered += ledger.reordered
+            let expected = plan.expected(byMember: member)
             if sockets[member] == nil, outcomes.isWhole {
-                sum.lost += ledger.lost(of: plan.expected(byMember: member))
+                sum.lost += ledger.lost(of: expected)
+            } else if sockets[member] == nil {
+                // What was refused does not come: so the counts tell.
+                let unpublished = outcomes.unpublishedCount(ofTopic: member % plan.profile.events.topics)
+                sum.lost += max(0, expected - unpublished - ledger.receivedCount)
             } else {
-                for number in ledger.missing(of: plan.expected(byMember: member)) {
+                for number in ledger.missing(of: expected) {
                     add(number * plan.profile.events.topics + member % plan.profile.events.topics, member, to: &sum)
                 }
             }
@@ -146,6 +151,7 @@ final class BenchAudience: SocketAudience {
     /// Whether every socket's subscription is in effect; connects some of those that are not.
     @discardableResult
     func connectSome() -> Bool {
+        guard let targets else { invariantFailure("the ways to the service are known") }
         while connectingCount < Self.connectingMax, let member = waitingMembers.popLast() {
             let audience = groups[groupOfMember[member]].audience
             connectingCount += 1
@@ -181,9 +187,25 @@ final class BenchAudience: SocketAudience {
     /// Milliseconds until `socket`, which has failed so often, tries again.
     func pause(after socket: BenchSocket) -> Int { Self.retryMilliseconds << min(socket.failedTries, 5) }
 
+    /// Opens the endpoints of every group of webhooks.
+    ///
+    /// - Parameter folder: who certifies those with TLS.
+    func openEndpoints(_ folder: ServiceFolder?) throws(CommandFailure) -> [BenchWebhooks.Group] {
+        var opened: [BenchWebhooks.Group] = []
+        for group in groups where group.audience.transport == .webhook {
+            let authority = group.audience.isEncrypted ? folder.map { "\($0.path)/ca.pem" } : nil
+            opened.append(
+                BenchWebhooks.Group(
+                    members: group.members, url: try openEndpoint(group.audience, folder), authority: authority))
+        }
+        return opened
+    }
+
     /// Opens the endpoints of a group of webhooks, all behind one address, and gives its URL, which each member's number
     /// is to follow.
-    func openEndpoint(_ audience: LoadProfile.Audience, _ folder: ServiceFolder?) throws(CommandFailure) -> String {
+    private func openEndpoint(_ audience: LoadProfile.Audience, _ folder: ServiceFolder?) throws(CommandFailure)
+        -> String
+    {
         let receiver = WebhookReceiver(loop) { [unowned self] in take($0) }
         receivers.append(receiver)
         do {

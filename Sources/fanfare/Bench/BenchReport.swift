@@ -17,6 +17,8 @@ struct BenchReport {
     let plan: BenchPlan
     let audience: BenchAudience
     let measures: BenchRun.Measures
+    /// The search whose best run this is; nil when nothing was searched.
+    var search: RateSearch?
 
     /// What did not go as it must or as the profile wants it, a sentence each; empty when all is well.
     var misses: [String] {
@@ -98,7 +100,7 @@ struct BenchReport {
             lines.append("the service used \(Self.text(cpu, 2)) s of CPU: \(rate) a CPU second")
         }
         if let bytes = measures.bytesPerSocket { lines.append("a socket took \(bytes) bytes of the service's memory") }
-        lines += behaviourLines
+        lines += behaviourLines + searchLines
         lines.append("limited by: \(limit ?? "nothing; the rate was the profile's")")
         return lines
     }
@@ -127,7 +129,7 @@ struct BenchReport {
                 .init("acknowledged_ns", Self.output(measures.acknowledged)),
                 .init("sent_late_ns", Self.output(measures.sendDelay)),
                 .init("intervals", .array(intervals)), .init("stages", .array(stages)),
-            ] + outcomesOutput)
+            ] + outcomesOutput + searchOutput)
     }
 
     private var deliveriesPerCPU: Double? {

@@ -60,8 +60,11 @@ final class BenchOutcomes {
     /// Where they are in the log, by number; nil when nobody needs to know.
     private var sequences: [UInt64]?
     private var unpublished: Set<Int> = []
+    /// How many of `unpublished` are of each topic.
+    private var unpublishedOfTopic: [Int]
 
     init(_ plan: BenchPlan) {
+        unpublishedOfTopic = Array(repeating: 0, count: plan.profile.events.topics)
         let needsPlaces = plan.profile.subscribers.contains { $0.behaviour != nil || $0.slowPolicy != .catchUp }
         if needsPlaces { sequences = Array(repeating: 0, count: plan.offsets.count) }
     }
@@ -81,14 +84,22 @@ final class BenchOutcomes {
     /// The service has refused it.
     func refused(_ number: Int) {
         refusedCount += 1
-        unpublished.insert(number)
+        isNotPublished(number)
     }
 
     /// It has not been sent.
     func withheld(_ number: Int) {
         withheldCount += 1
-        unpublished.insert(number)
+        isNotPublished(number)
     }
+
+    private func isNotPublished(_ number: Int) {
+        unpublished.insert(number)
+        unpublishedOfTopic[number % unpublishedOfTopic.count] += 1
+    }
+
+    /// Events of the topic with this index that are not in the log.
+    func unpublishedCount(ofTopic index: Int) -> Int { unpublishedOfTopic[index] }
 
     /// Whether it is not in the log.
     func isUnpublished(_ number: Int) -> Bool { unpublished.contains(number) }

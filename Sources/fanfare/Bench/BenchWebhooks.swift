@@ -1,49 +1,65 @@
 import FanfareLoad
 import FanfareServer
+import Glibc
 
-/// The webhook subscriptions of a run, made through the API.
+/// The webhook subscriptions of a run: files of a service that is to be started, or made through the API of one that runs.
 struct BenchWebhooks {
-    private let loop: ClientLoop
-    private let target: ClientTarget
-    private let plan: BenchPlan
-    private var paths: [String] = []
-
-    init(_ loop: ClientLoop, _ target: ClientTarget, _ plan: BenchPlan) {
-        self.loop = loop
-        self.target = target
-        self.plan = plan
+    /// Endpoints that are alike.
+    struct Group {
+        /// Whose they are.
+        let members: Range<Int>
+        /// Where they are; each member's number follows.
+        let url: String
+        /// The file with who certifies them; nil when they are plain.
+        let authority: String?
     }
 
-    /// Makes the subscriptions of `members`, whose endpoints are at `url` and their number. What was made before a
-    /// failure is there, for `remove`.
-    ///
-    /// - Parameter authority: the file with who certifies the endpoints; nil when they are plain.
-    mutating func make(_ members: Range<Int>, at url: String, authority: String?) throws(CommandFailure) {
-        let new = members.map { "/v1/subscriptions/bench-\(plan.run)-\($0)" }
-        paths += new
-        var definitions = members.makeIterator()
-        try ManyRequests(loop, target, "making webhook subscriptions").send(new.count) { index in
-            let definition = definition(definitions.next()!, at: url, authority: authority)
-            return target.request(
-                "PUT", new[index], headers: [("content-type", "application/json")], body: definition.line)
+    private let definitions: [(id: String, members: [JSONOutput.Member])]
+
+    /// Subscriptions of `plan` for the endpoints of `groups`.
+    init(_ plan: BenchPlan, _ groups: [Group]) {
+        definitions = groups.flatMap { group in
+            group.members.map { member in
+                var webhook: [JSONOutput.Member] = [.init("url", .string("\(group.url)\(member)"))]
+                if let authority = group.authority {
+                    webhook.append(.init("tls", .object([.init("ca", .string(authority))])))
+                }
+                let topics = JSONOutput.array([.string(plan.topic(ofMember: member))])
+                return (
+                    "bench-\(plan.run)-\(member)",
+                    [.init("topics", topics), .init("webhook", .object(webhook))]
+                )
+            }
         }
     }
 
-    private func definition(_ member: Int, at url: String, authority: String?) -> JSONOutput {
-        var webhook: [JSONOutput.Member] = [.init("url", .string("\(url)\(member)"))]
-        if let authority { webhook.append(.init("tls", .object([.init("ca", .string(authority))]))) }
-        return .object([
-            .init("topics", .array([.string(plan.topic(ofMember: member))])), .init("webhook", .object(webhook)),
-        ])
+    /// Writes them to the folder of a service.
+    func write(to folder: ServiceFolder) throws(CommandFailure) {
+        let path = "\(folder.path)/subscriptions.d"
+        guard unsafe mkdir(path, 0o700) == 0 else { throw .io("\(path): cannot be made (errno \(errno))") }
+        for (id, members) in definitions {
+            let page = JSONOutput.object([.init("id", .string(id))] + members).page
+            try folder.write(String(decoding: page, as: UTF8.self), to: "subscriptions.d/\(id).json")
+        }
     }
 
-    /// Removes them; what cannot be removed is told.
-    func remove() {
-        guard !paths.isEmpty else { return }
+    /// Makes them through the API. What was made before a failure is there, for `remove`.
+    func make(_ loop: ClientLoop, _ target: ClientTarget) throws(CommandFailure) {
+        guard !definitions.isEmpty else { return }
+        try ManyRequests(loop, target, "making webhook subscriptions").send(definitions.count) { index in
+            target.request(
+                "PUT", "/v1/subscriptions/\(definitions[index].id)", headers: [("content-type", "application/json")],
+                body: JSONOutput.object(definitions[index].members).line)
+        }
+    }
+
+    /// Removes them through the API; what cannot be removed is told.
+    func remove(_ loop: ClientLoop, _ target: ClientTarget) {
+        guard !definitions.isEmpty else { return }
         do throws(CommandFailure) {
             // After a failure some may never have been made.
-            try ManyRequests(loop, target, "removing webhook subscriptions", allows: [404]).send(paths.count) {
-                target.request("DELETE", paths[$0])
+            try ManyRequests(loop, target, "removing webhook subscriptions", allows: [404]).send(definitions.count) {
+                target.request("DELETE", "/v1/subscriptions/\(definitions[$0].id)")
             }
         } catch {
             Terminal.error("fanfare: subscriptions of this run could not be removed: \(error.message)")
