@@ -63,6 +63,15 @@ class Bench(BenchTest):
             self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         self.assertEqual(self.service.request("GET", "/v1/subscriptions").json(), before)
 
+    def test_webhooks_alone_are_an_audience(self):
+        path = self.profile([{"transport": "webhook", "count": 20}], publish={"rate": 20})
+        for more in ((), ("--url", self.service.url)):
+            output = self.folder / f"results{len(more)}"
+            result = run_command("bench", "--profile", path, "--output", str(output), *more, timeout=50)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+            written = json.loads((output / "tried.json").read_text())
+            self.assertEqual(written["deliveries"], 20 * written["events"])
+
     def test_what_one_listener_does_not_have_is_refused(self):
         path = self.profile([{"transport": "stream", "count": 1}])
         result = run_command("bench", "--profile", path, "--url", self.service.url)

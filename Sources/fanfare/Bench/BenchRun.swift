@@ -74,7 +74,8 @@ final class BenchRun {
         loop.onInterrupt = { [unowned self] in end(.unavailable("interrupted")) }
         let before = service?.usage
         lastChange = (0, Clock.monotonic)
-        awaitAudience()
+        // In the loop: without sockets it stops the loop at once, which must be running.
+        loop.after(milliseconds: 0) { [unowned self] in awaitAudience() }
         loop.run()
         if failure == nil {
             if let before, let after = service?.usage, audience.socketCount > 0 {
