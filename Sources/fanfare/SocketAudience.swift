@@ -29,7 +29,8 @@ class SocketAudience: SubscriberObserver {
         for subscriber in subscribers.values { subscriber.close() }
         loop.onInterrupt = { [unowned self] in loop.stop() }
         let timer = loop.after(milliseconds: millisecondsMax) { [unowned self] in loop.stop() }
-        stopWhenAlone()
+        // In the loop, which must be running to be stopped.
+        loop.after(milliseconds: 0) { [unowned self] in stopWhenAlone() }
         loop.run()
         loop.cancel(timer)
     }
