@@ -67,6 +67,12 @@ import FanfareBase
         return entry.time >= horizon ? entry.sequence : nil
     }
 
+    /// `find` will be asked for `key` soon: the table is larger than any cache, so a batch's waits for it overlap.
+    package func prepare(_ key: DeduplicationKey) {
+        // Safe: a home lies within the table.
+        unsafe prefetch(table + home(key))
+    }
+
     /// Remembers an identity as the newest; one that was known before is forgotten.
     package mutating func insert(_ entry: Entry) {
         if let slot = slot(of: entry.key) { remove(slot: slot) }

@@ -99,6 +99,9 @@ package final class LogWriter {
         case stopped
     }
 
+    /// `append` follows for `record`, after some others.
+    package func prepare(_ record: EventRecord) { deduplication.prepare(record.deduplicationKey) }
+
     /// Gives `record` its number, time and position in a batch's memory; nothing is known to be on disk yet.
     ///
     /// `record` is a whole `EventRecord` whose sequence, time and position are ignored; it is copied.

@@ -12,6 +12,9 @@ uint32_t fanfare_crc32c(uint32_t seed, const void *bytes, size_t count);
 /// The same without the processor's instruction: the reference the tests compare with.
 uint32_t fanfare_crc32c_portable(uint32_t seed, const void *bytes, size_t count);
 
+/// Asks the processor for the cache line at `address`, which will be read soon; any address will do.
+static inline void fanfare_prefetch(const void *address) { __builtin_prefetch(address); }
+
 /// CLOCK_MONOTONIC in nanoseconds.
 static inline uint64_t fanfare_monotonic_nanoseconds(void) {
     struct timespec now;

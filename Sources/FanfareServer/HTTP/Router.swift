@@ -95,10 +95,13 @@ struct Router {
     /// (WebSocket upgrades, simple POSTs).
     private func refusal(of request: HTTPRequest, _ listener: ListenerState) -> Answer? {
         let host = request.host.string
-        guard listener.hostRule.allows(host) else {
-            return .problem(
-                403, "host-not-allowed",
-                "This service is not known as \(host); add the name to the listener's \"hosts\".")
+        if host != listener.hostAllowedLast {
+            guard listener.hostRule.allows(host) else {
+                return .problem(
+                    403, "host-not-allowed",
+                    "This service is not known as \(host); add the name to the listener's \"hosts\".")
+            }
+            listener.hostAllowedLast = host
         }
         guard let origin = request.headers[.origin]?.string else { return nil }
         guard !request.headers.isRepeated(.origin) else {
@@ -153,7 +156,10 @@ struct Router {
         return nil
     }
 
+    private static let events = ["v1", "events"]
+
     private static func segments(_ path: ByteView) -> [String]? {
+        if path.equals("/v1/events") { return events }
         var segments: [String] = []
         for part in path.array.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
             guard let decoded = Array(part).withByteView(PercentCoding.decode) else { return nil }

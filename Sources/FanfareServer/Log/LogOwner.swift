@@ -34,6 +34,7 @@ final class LogOwner {
             return shard.service.mail.reply(request, from: shard)
         }
         var refusal: LogWriter.Refusal?
+        if request.records.count > 1 { request.records.forEach { writer.prepare($0) } }
         request.records.forEach { record in
             guard refusal == nil else { return }
             let durability = unsafe rules.durability(of: record.topic)

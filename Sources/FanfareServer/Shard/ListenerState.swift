@@ -14,6 +14,8 @@ final class ListenerState {
     let hostRule: HostRule
     /// Which pages may use it.
     let originRule: OriginRule
+    /// The `Host` that was allowed last: nearly every request has the same one, and judging it is dear.
+    var hostAllowedLast: String?
     /// A multishot accept is armed.
     var accepting = false
 
