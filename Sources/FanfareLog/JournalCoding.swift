@@ -75,7 +75,7 @@ extension JournalEntry {
         case value
         /// A retry with its flags; `retry` has none and is read only.
         case flaggedRetry
-        case redelivery, redelivered, announce, announced
+        case redelivery, redelivered, announce, announced, unsuccessful
     }
 
     /// Appends the entry: kind, then its fields in order; texts and bytes with a UInt32 length before them.
@@ -95,6 +95,9 @@ extension JournalEntry {
             buffer.put(reason.journalText)
         case .failing(let number, let since):
             Self.begin(.failing, number, &buffer)
+            buffer.put(since?.nanoseconds ?? 0)
+        case .unsuccessful(let number, let since):
+            Self.begin(.unsuccessful, number, &buffer)
             buffer.put(since?.nanoseconds ?? 0)
         case .cursor(let number, let sequence): Self.begin(.cursor, number, sequence, &buffer)
         case .follow(let number): Self.begin(.follow, number, &buffer)
@@ -200,6 +203,9 @@ extension JournalEntry {
         case .failing:
             guard let time = decoder.time() else { return nil }
             return .failing(number, since: time.nanoseconds == 0 ? nil : time)
+        case .unsuccessful:
+            guard let time = decoder.time() else { return nil }
+            return .unsuccessful(number, since: time.nanoseconds == 0 ? nil : time)
         case .cursor: return decoder.sequence().map { .cursor(number, $0) }
         case .follow: return .follow(number)
         case .acknowledged:

@@ -147,8 +147,10 @@ package enum JournalEntry: Equatable, Sendable {
     case enable(SubscriptionNumber)
     /// Deliveries are not made, because of `reason`, from `time` on.
     case disable(SubscriptionNumber, reason: String, time: WallTime)
-    /// Nothing but failures since then; nil after a success.
+    /// Nothing but failures since then, for so long that it is told; nil after a success, which ends `unsuccessful` too.
     case failing(SubscriptionNumber, since: WallTime?)
+    /// The first failure came then; nil after a success.
+    case unsuccessful(SubscriptionNumber, since: WallTime?)
     /// All up to this number are settled: delivered, filtered, dead-lettered, or among the retries. May also go back.
     case cursor(SubscriptionNumber, SequenceNumber)
     /// From here on the cursor is the journal's head, until a `cursor` entry.

@@ -16,8 +16,10 @@ package struct JournalState: Equatable, Sendable {
         }
         private var disabledReason: String?
         private var disabledSince = WallTime(nanoseconds: 0)
-        /// Since when nothing but failures; nil when the last delivery succeeded.
+        /// Since when nothing but failures, once that has been told; nil when the last delivery succeeded.
         package internal(set) var failingSince: WallTime?
+        /// Since when nothing but failures, told or not; nil when the last delivery succeeded.
+        package internal(set) var unsuccessfulSince: WallTime?
         /// The cursor is the journal's head.
         package internal(set) var isFollowing = false
         /// All up to this number are settled; use `JournalState.cursor(of:)`, which knows followers.
@@ -73,8 +75,12 @@ package struct JournalState: Equatable, Sendable {
             subscriptions[number]?.disabled = nil
             // The endpoint is judged anew.
             subscriptions[number]?.failingSince = nil
+            subscriptions[number]?.unsuccessfulSince = nil
         case .disable(let number, let reason, let time): subscriptions[number]?.disabled = (reason.journalText, time)
-        case .failing(let number, let since): subscriptions[number]?.failingSince = since
+        case .failing(let number, let since):
+            subscriptions[number]?.failingSince = since
+            if since == nil { subscriptions[number]?.unsuccessfulSince = nil }
+        case .unsuccessful(let number, let since): subscriptions[number]?.unsuccessfulSince = since
         case .cursor(let number, let cursor): subscriptions[number]?.move(to: cursor)
         case .follow(let number): subscriptions[number]?.isFollowing = true
         case .head(let head): self.head = head
@@ -110,6 +116,7 @@ package struct JournalState: Equatable, Sendable {
                 body(.disable(number, reason: disabled.reason, time: disabled.since))
             }
             if let since = subscription.failingSince { body(.failing(number, since: since)) }
+            if let since = subscription.unsuccessfulSince { body(.unsuccessful(number, since: since)) }
             for letter in subscription.deadLetters { body(.deadLetter(number, letter)) }
             body(.cursor(number, subscription.cursor))
             for range in subscription.acknowledged { body(.acknowledged(number, range)) }

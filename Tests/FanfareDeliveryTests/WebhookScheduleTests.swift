@@ -410,9 +410,47 @@ struct Changes: Equatable {
             if !harness.attempts().isEmpty, let change = harness.fail(1).health { changes.append(change) }
             harness.seconds += 1
         }
-        #expect(changes.count == 2)
-        #expect(changes.last == .disabled(.failing))
+        // Once each, however many attempts fail.
+        guard changes.count == 3, case .began(let since) = changes[0] else {
+            Issue.record("\(changes)")
+            return
+        }
+        #expect(changes[1...] == [.failing(since: since), .disabled(.failing)])
         #expect((1_590...1_700).contains(harness.seconds))
+    }
+
+    @Test func aFailureTooShortToBeToldBeginsAndEndsOnce() {
+        var harness = ScheduleHarness { $0.retry.delays = Array(repeating: 1_000_000_000, count: 32) }
+        harness.upcoming = [1]
+        _ = harness.attempts()
+        guard case .began = harness.fail(1).health else {
+            Issue.record("the first failure begins the time")
+            return
+        }
+        harness.seconds += 2
+        _ = harness.attempts()
+        #expect(harness.fail(1).health == nil)
+        harness.seconds += 2
+        _ = harness.attempts()
+        #expect(harness.finish(1, .delivered).health == .ended)
+        harness.upcoming = [2]
+        _ = harness.attempts()
+        #expect(harness.finish(2, .delivered).health == nil)
+    }
+
+    @Test func theTimeOfNothingButFailureGoesOnAfterARestart() {
+        var options = WebhookScheduleOptions()
+        options.disableAfterNanoseconds = 600_000_000_000
+        for (isAnnounced, told) in [(false, true), (true, false)] {
+            var harness = ScheduleHarness()
+            let since = WallTime(nanoseconds: harness.now.wall.nanoseconds - 120_000_000_000)
+            harness.schedule = WebhookSchedule(
+                options, cursor: WebhookCursor(low: .zero),
+                health: WebhookHealth(failingSince: since, isAnnounced: isAnnounced), now: harness.now)
+            harness.upcoming = [1]
+            _ = harness.attempts()
+            #expect(harness.fail(1).health == (told ? .failing(since: since) : nil))
+        }
     }
 
     @Test func anEndpointThatRecoversIsToldOnce() {

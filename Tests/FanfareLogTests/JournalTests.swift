@@ -45,8 +45,25 @@ private func redelivery(_ id: UInt32, low: UInt64) -> JournalRedelivery {
         var state = JournalState()
         state.apply(define(one))
         state.apply(.failing(one, since: WallTime(nanoseconds: 6)))
+        state.apply(.unsuccessful(one, since: WallTime(nanoseconds: 6)))
         state.apply(.enable(one))
         #expect(state.subscriptions[one]?.failingSince == nil)
+        #expect(state.subscriptions[one]?.unsuccessfulSince == nil)
+    }
+
+    @Test func aSuccessEndsTheTimeOfNothingButFailureToldOrNot() {
+        var state = JournalState()
+        state.apply(define(one))
+        let since = WallTime(nanoseconds: 6)
+        state.apply(.unsuccessful(one, since: since))
+        #expect(state.subscriptions[one]?.unsuccessfulSince == since)
+        state.apply(.unsuccessful(one, since: nil))
+        #expect(state.subscriptions[one]?.unsuccessfulSince == nil)
+        state.apply(.unsuccessful(one, since: since))
+        state.apply(.failing(one, since: since))
+        #expect(state.subscriptions[one]?.unsuccessfulSince == since)
+        state.apply(.failing(one, since: nil))
+        #expect(state.subscriptions[one]?.unsuccessfulSince == nil)
     }
 
     @Test func everyKindOfEntrySurvivesARestart() throws {
@@ -55,7 +72,8 @@ private func redelivery(_ id: UInt32, low: UInt64) -> JournalRedelivery {
             define(one), define(two), .cursor(one, sequence(5)), .acknowledged(one, range(7...9)),
             .retry(one, retry(6)), .deadLetter(two, letter(3)), .follow(two), .head(sequence(40)),
             .disable(one, reason: "gone", time: WallTime(nanoseconds: 5)),
-            .failing(one, since: WallTime(nanoseconds: 6)),
+            .failing(one, since: WallTime(nanoseconds: 6)), .unsuccessful(one, since: WallTime(nanoseconds: 6)),
+            .unsuccessful(two, since: WallTime(nanoseconds: 7)),
             .value(key: "tickets", [1, 2, 3]), define(one, revision: 2),
             .redelivery(one, redelivery(1, low: 2)), .redelivery(one, redelivery(2, low: 0)),
             .redelivery(one, redelivery(2, low: 4)), .redelivered(one, id: 1),
@@ -78,6 +96,9 @@ private func redelivery(_ id: UInt32, low: UInt64) -> JournalRedelivery {
         #expect(first.acknowledged == [range(7...9)])
         #expect(first.retries == [sequence(6): retry(6)])
         #expect(first.disabled?.reason == "gone")
+        #expect(first.failingSince == WallTime(nanoseconds: 6) && first.unsuccessfulSince == first.failingSince)
+        #expect(state.subscriptions[two]?.unsuccessfulSince == WallTime(nanoseconds: 7))
+        #expect(state.subscriptions[two]?.failingSince == nil)
         #expect(first.definition.revision == 2)
         #expect(state.subscriptions[two]?.deadLetters == [letter(3)])
         #expect(state.values == ["tickets": [1, 2, 3]])

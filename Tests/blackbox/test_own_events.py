@@ -1,5 +1,6 @@
 """What the service itself publishes: dead letters, and how endpoints are doing (topics under `fanfare.`)."""
 
+import datetime
 import os
 import time
 import unittest
@@ -118,6 +119,26 @@ class HowEndpointsAre(OwnEventsTest):
 
 class Crashes(OwnEventsTest):
     fresh_service_per_test = True
+
+    @classmethod
+    def configuration(cls, service):
+        return {"webhooks": service.default_config()["webhooks"] | {"disable_after": "1m"}}
+
+    def test_nothing_but_failure_counts_from_the_first_whenever_the_service_dies(self):
+        name = self.failing(1000, retry={"delays": ["500ms"] * 32, "jitter": 0})
+        self.service.publish(event(type=name))
+        self.receiver.wait(2, f"/{name}")
+        time.sleep(1)
+        self.service.kill()
+        killed = datetime.datetime.now(datetime.timezone.utc)
+        # A fifth of `disable_after` is over when it starts again.
+        time.sleep(12)
+        self.service.start()
+        self.service.publish(event(type=name))
+        (told,) = eventually(
+            lambda: self.own("fanfare.subscription.failing"), seconds=40, what="the news")
+        since = datetime.datetime.fromisoformat(told["data"]["since"].replace("Z", "+00:00")[:19] + "+00:00")
+        self.assertLess(since, killed)
 
     def test_what_was_given_up_on_is_told_once_whenever_the_service_dies(self):
         name = self.failing(0, concurrency=4)

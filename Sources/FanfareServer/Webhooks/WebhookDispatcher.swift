@@ -75,7 +75,7 @@ final class WebhookDispatcher {
             cursor: WebhookCursor(low: start, acknowledged: restored?.acknowledged ?? []),
             retries: restored?.retries.values.sorted { $0.sequence < $1.sequence }.map(\.retry) ?? [],
             disabled: (restored?.disabled).map { WebhookDisabled(word: $0.reason) },
-            health: WebhookHealth(failingSince: restored?.failingSince), now: shard.time)
+            health: restored.map { WebhookHealth($0) } ?? WebhookHealth(), now: shard.time)
         let subscription = WebhookSubscription(
             slot: slot, installation, schedule: schedule, member: MemberCursor(after: start, wire: .stream),
             pool: pool(for: installation.definition.webhook, shard))
@@ -143,6 +143,8 @@ final class WebhookDispatcher {
     /// Begins attempts again, after a pause or when it was disabled.
     func resume(_ number: SubscriptionNumber, _ shard: Shard) {
         guard let subscription = subscription(number) else { return }
+        // The journal may hear of a failure from before only after it heard `enable`.
+        if subscription.schedule.health.failingSince != nil { entries.append(.unsuccessful(number, since: nil)) }
         subscription.schedule.enable()
         subscription.status.update { status in
             status.state = "active"

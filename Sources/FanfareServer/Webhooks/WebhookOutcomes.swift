@@ -62,6 +62,8 @@ extension WebhookDispatcher {
         }
         switch verdict.health {
         case nil: break
+        case .began(let since): entries.append(.unsuccessful(subscription.number, since: since))
+        case .ended: entries.append(.unsuccessful(subscription.number, since: nil))
         case .failing(let since):
             entries.append(.failing(subscription.number, since: since))
             subscription.status.update { status in

@@ -150,11 +150,10 @@ extension WebhookRequest.Inclusions {
 }
 
 extension WebhookHealth {
-    /// What the journal knows: it is told when an endpoint has been announced as failing.
-    init(failingSince: WallTime?) {
-        self.init()
-        self.failingSince = failingSince
-        isAnnounced = failingSince != nil
+    /// What the journal knows. One written before it was told of the first failure knows only what was announced.
+    init(_ kept: JournalState.Subscription) {
+        self.init(
+            failingSince: kept.unsuccessfulSince ?? kept.failingSince, isAnnounced: kept.failingSince != nil)
     }
 }
 
