@@ -26,6 +26,12 @@ enum Hygiene {
         unexplained(find("@unchecked Sendable", in: file) + find("nonisolated(unsafe)", in: file), in: file)
     }
 
+    /// Random numbers that code run by a shard draws itself: what draws them for it lies in `Service/`.
+    static func drawnRandomNumbers(_ file: SourceTree.File) -> [Finding] {
+        let isGiven = file.module != "FanfareServer" || file.path.contains("/Service/")
+        return isGiven ? [] : find("random(in:", in: file) + find("SystemRandomNumberGenerator", in: file)
+    }
+
     private static func unexplained(_ findings: [Finding], in file: SourceTree.File) -> [Finding] {
         findings.filter { finding in
             let above = finding.line >= 2 ? file.lines[finding.line - 2] : ""
@@ -73,6 +79,18 @@ extension Hygiene {
                 reason:
                     "The compiler takes our word for it, so the reader needs the argument: a comment on the line above")
         }
+    }
+
+    @Test func noShardDrawsARandomNumberItself() {
+        for file in SourceTree.shared.swiftSources {
+            Hygiene.drawnRandomNumbers(file).record(
+                reason:
+                    "A simulated run repeats only when all randomness comes in from outside: use the shard's `random` or the "
+                    + "service's `secrets`")
+        }
+        let text = "let a = UInt8.random(in: 0...1)\n"
+        let drawn = SourceTree.File(path: "Sources/FanfareServer/Admin/X.swift", text: text)
+        #expect(Hygiene.drawnRandomNumbers(drawn).map(\.line) == [1])
     }
 
     @Test func discardedErrorsAndUnexplainedPromisesAreFound() {

@@ -114,19 +114,13 @@ struct SubscriptionProposal: Sendable {
             let addresses = configuration.addressPolicy(ownAddresses: OwnAddresses.ofMachine())
             let definition = try SubscriptionDefinition.parse(
                 body, id: id, policy: configuration.apiPolicy(addresses: addresses))
-            let kind = ChangeRequest.Kind.put(definition, secret: Self.makeSecret())
+            let kind = ChangeRequest.Kind.put(definition, secret: service.secrets.signingSecret())
             let change = SubscriptionChange(request: ChangeRequest(kind, id: id, by: principal), reply: reply)
             service.inboxes[0].post(ShardTask { change.apply($0) })
         } catch {
             let answer = error.answer("invalid-definition")
             service.inboxes[reply.shard].post(ShardTask { [reply] in $0.answer(reply, answer) })
         }
-    }
-
-    /// A Standard Webhooks secret of 32 random bytes.
-    static func makeSecret() -> String {
-        let bytes = (0..<32).map { _ in UInt8.random(in: .min ... .max) }
-        return "whsec_" + String(decoding: Base64.encode(bytes), as: UTF8.self)
     }
 }
 

@@ -99,7 +99,7 @@ extension AdminEndpoint {
             let (principal, reply) = (admitted.principal, address(admitted))
             let isTaken = service.worker.submit {
                 let kind = ChangeRequest.Kind.rotate(
-                    secret: SubscriptionProposal.makeSecret(), overlapMilliseconds: overlap)
+                    secret: service.secrets.signingSecret(), overlapMilliseconds: overlap)
                 let change = SubscriptionChange(request: ChangeRequest(kind, id: id, by: principal), reply: reply)
                 service.inboxes[0].post(ShardTask { change.apply($0) })
             }

@@ -151,7 +151,7 @@ final class SubscriptionRegistry {
         } else if let known, let kept = keptSecrets(known.number) {
             file.webhook = kept.applied(to: file.webhook)
         } else {
-            file.webhook.signingSecrets = [Secret(SubscriptionProposal.makeSecret())]
+            file.webhook.signingSecrets = [Secret(service.secrets.signingSecret())]
         }
         return file
     }

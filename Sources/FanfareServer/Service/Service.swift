@@ -55,7 +55,7 @@ package final class Service: Sendable {
         context = ServiceContext(
             configuration: configuration, identity: data.identity, catalog: data.catalog, shards: shardCount,
             startedAt: now.wall, isDevelopment: isDevelopment, configurationPath: path,
-            inboxes: try Self.inboxes(shardCount),
+            inboxes: try Self.inboxes(shardCount), secrets: .system,
             peer: { SocketAddress.peer(of: $0).flatMap { IPAddress(bytes: Array($0.octets)) } }, report: report)
         addresses = opened.addresses
         rendezvous = Rendezvous(count: shardCount)

@@ -42,6 +42,8 @@ package final class ServiceContext: Sendable {
     let memory: MemoryPlan
     /// Where the other end of an accepted socket is; nil for a Unix socket.
     let peer: @Sendable (Int32) -> IPAddress?
+    /// Makes signing secrets.
+    let secrets: SecretSource
     /// Turns names of endpoints into addresses.
     let resolver = Resolver()
     /// When the service started.
@@ -59,7 +61,7 @@ package final class ServiceContext: Sendable {
     init(
         configuration: Configuration, identity: LogIdentity, catalog: SegmentCatalog, shards: Int, startedAt: WallTime,
         isDevelopment: Bool, configurationPath: String?, inboxes: [ThreadInbox],
-        peer: @escaping @Sendable (Int32) -> IPAddress? = { _ in nil },
+        secrets: SecretSource, peer: @escaping @Sendable (Int32) -> IPAddress? = { _ in nil },
         report: @escaping @Sendable (String) -> Void
     ) {
         self.configuration = configuration
@@ -69,6 +71,7 @@ package final class ServiceContext: Sendable {
         metrics = (0..<shards).map { _ in ShardMetrics() }
         mail = Mail(shards: shards)
         self.inboxes = inboxes
+        self.secrets = secrets
         self.peer = peer
         admission = Admission(
             connectionsMax: configuration.limits.connections,

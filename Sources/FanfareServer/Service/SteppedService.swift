@@ -53,7 +53,7 @@ package final class SteppedService {
         context = ServiceContext(
             configuration: configuration, identity: data.identity, catalog: data.catalog, shards: count,
             startedAt: time.wall, isDevelopment: true, configurationPath: nil, inboxes: try Service.inboxes(count),
-            report: report)
+            secrets: SecretSource(SeededRandom(seed: ~seed)), report: report)
         let listeners = OpenListeners(configuration, descriptors: machine.listenerDescriptors)
         shards = (0..<count).map { [context] number in
             let builder = ShardBuilder(
