@@ -52,6 +52,7 @@ class Bench(BenchTest):
         self.assertEqual(written["stages"][1]["events"], written["events"])
         self.assertEqual(sum(i["published_per_second"] for i in written["intervals"]), written["events"], "intervals of a second")
         self.assertEqual(written["load"]["seed"], 1)
+        self.assertTrue(written["command"].endswith(f"bench --profile {path} --output {output}"), written["command"])
         for transport in ("websocket", "sse with tls", "stream", "webhook with tls", "acknowledged", "limited by"):
             self.assertIn(transport, result.stdout)
 
@@ -244,3 +245,21 @@ class Reports(BenchTest):
         self.assertEqual(count(".stages tbody tr"), 5)
         self.assertEqual(loaded.run("return document.title"), "fanfare bench: tried")
         self.assertTrue(loaded.run("return document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out")
+
+
+class Tokens(BenchTest):
+    @classmethod
+    def configuration(cls, service):
+        return {"tokens": [{"name": "bench", "secret": "secret-0123456789abcdef0123456789",
+                            "allow": {"publish": [">"], "subscribe": [">"], "manage": ["default"]}}]}
+
+    def test_a_token_is_not_in_the_result(self):
+        path = self.profile([{"transport": "websocket", "count": 1}, {"transport": "websocket", "count": 1, "slow": "skip"}])
+        for arguments in (["--token", "secret-0123456789abcdef0123456789"], ["--token=secret-0123456789abcdef0123456789"]):
+            result = run_command("bench", "--profile", path, "--url", self.service.url, "--output", str(self.folder / "x"), *arguments,
+                                 timeout=60)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+            text = (self.folder / "x" / "tried.json").read_text()
+            self.assertNotIn("secret-0123456789abcdef0123456789", text)
+            self.assertIn("(hidden)", text)
+        self.assertEqual([g["title"] for g in json.loads(text)["subscribers"]], ["websocket", "websocket, skip when slow"])

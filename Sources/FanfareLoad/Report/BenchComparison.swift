@@ -40,6 +40,8 @@ package struct BenchComparison: Sendable {
     package let rows: [Row]
     /// Pairs of runs.
     package let pairs: Int
+    /// What went wrong in runs that are compared, a sentence each: figures of a run that lost something prove nothing.
+    package let warnings: [String]
 
     /// Compares as many runs as the smaller side has, in the order in which they ended.
     package init(_ a: [BenchResult], _ b: [BenchResult]) {
@@ -47,14 +49,19 @@ package struct BenchComparison: Sendable {
         let b = b.sorted { $0.at < $1.at }
         let pairs = min(a.count, b.count)
         self.pairs = pairs
+        warnings = [("A", a), ("B", b)].flatMap { side, results in
+            results.prefix(pairs).flatMap { result in
+                result.misses.map { "\(side), the run that ended at \(result.at): \($0)" }
+            }
+        }
         guard let first = a.first, pairs > 0 else {
             rows = []
             return
         }
         let names = Self.figures(first).map { ($0.name, $0.isBetterHigher, $0.isTime) }
         rows = names.compactMap { name, isBetterHigher, isTime in
-            func values(_ results: [BenchResult]) -> [Double] {
-                results.prefix(pairs).compactMap { result in Self.figures(result).first { $0.name == name }?.value }
+            func values(_ results: [BenchResult]) -> [Double?] {
+                results.prefix(pairs).map { result in Self.figures(result).first { $0.name == name }?.value }
             }
             return Row(name, values(a), values(b), isBetterHigher: isBetterHigher, isTime: isTime)
         }
@@ -75,9 +82,12 @@ package struct BenchComparison: Sendable {
 }
 
 extension BenchComparison.Row {
-    /// Nil when the sides have not the same number of values, or one that has no logarithm.
-    init?(_ name: String, _ a: [Double], _ b: [Double], isBetterHigher: Bool, isTime: Bool) {
-        guard a.count == b.count, !a.isEmpty, (a + b).allSatisfy({ $0 > 0 && $0.isFinite }) else { return nil }
+    /// Nil when a run does not have the figure, or one that has no logarithm.
+    init?(_ name: String, _ given: [Double?], _ beside: [Double?], isBetterHigher: Bool, isTime: Bool) {
+        let (a, b) = (given.compactMap { $0 }, beside.compactMap { $0 })
+        guard a.count == given.count, b.count == beside.count, a.count == b.count, !a.isEmpty,
+            (a + b).allSatisfy({ $0 > 0 && $0.isFinite })
+        else { return nil }
         let logarithms = zip(a, b).map { log($1 / $0) }
         let count = Double(logarithms.count)
         let mean = logarithms.reduce(0, +) / count

@@ -17,9 +17,11 @@ package struct BenchResult: Sendable {
         /// Shares of the values, and nanoseconds that they do not exceed; ascending.
         package var curve: [(share: Double, nanoseconds: Double)] = []
 
-        /// Nanoseconds that `share` of the values do not exceed, as far as the curve tells; nil when it is empty.
+        /// Nanoseconds that `share` of the values do not exceed, as far as the curve tells; nil when there are too few values
+        /// to tell it from the greatest.
         package func percentile(_ share: Double) -> Double? {
-            (curve.first { $0.share >= share } ?? curve.last)?.nanoseconds
+            guard share >= 1 || (1 - share) * count >= 0.999 else { return nil }
+            return curve.first { $0.share >= share }?.nanoseconds
         }
     }
 
@@ -132,7 +134,8 @@ extension BenchResult.Latency {
 extension BenchResult.Group {
     fileprivate init(_ object: JSONObject) {
         let isEncrypted = object["tls"]?.boolean ?? false
-        title = (object["transport"]?.string ?? "?") + (isEncrypted ? " with tls" : "")
+        let transport = (object["transport"]?.string ?? "?") + (isEncrypted ? " with tls" : "")
+        title = object["title"]?.string ?? transport
         counts = ["count", "deliveries", "lost", "duplicates", "reordered"].map { object[$0]?.number?.integer ?? 0 }
         latency = BenchResult.Latency(object["latency_ns"]?.object)
     }

@@ -10,9 +10,7 @@ package struct ReportPage {
         title = "fanfare bench: \(result.profile)"
         body.append(Markup.element("p", result.description, classes: "lead"))
         body.append(Self.facts(result.facts))
-        if !result.misses.isEmpty {
-            body.append("<ul class=\"misses\">" + result.misses.map { Markup.element("li", $0) }.joined() + "</ul>")
-        }
+        body.append(Self.misses(result.misses))
         body.append(Self.summary(result))
         body.append(
             Self.section(
@@ -39,6 +37,7 @@ package struct ReportPage {
             comparison.pairs == 1
             ? "one run each: no interval can be told" : "\(comparison.pairs) pairs of runs, 95 % intervals"
         body.append(Markup.element("p", "\(b.name) beside \(a.name): \(runs).", classes: "lead"))
+        body.append(Self.misses(comparison.warnings))
         body.append(
             Self.section(
                 "Ratios", "Beyond 1 the second side has more. For times, less is better.", [Self.ratios(comparison)]))
@@ -81,6 +80,11 @@ package struct ReportPage {
             return "<div>\(pair)</div>"
         }
         return "<dl>\(items.joined())</dl>"
+    }
+
+    private static func misses(_ misses: [String]) -> String {
+        if misses.isEmpty { return "" }
+        return "<ul class=\"misses\">" + misses.map { Markup.element("li", $0) }.joined() + "</ul>"
     }
 
     private static func summary(_ result: BenchResult) -> String {

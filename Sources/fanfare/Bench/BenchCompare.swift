@@ -38,6 +38,7 @@ struct BenchCompare: FanfareCommand {
             table.add([row.name] + values + [Self.text(row.ratio, 2), interval ?? "", row.verdict.rawValue])
         }
         for line in table.lines { Terminal.line(line) }
+        for warning in comparison.warnings { Terminal.line("not as it must be: \(warning)") }
         let left = max(sides.a.count, sides.b.count) - comparison.pairs
         Terminal.line(
             "\(comparison.pairs) \(comparison.pairs == 1 ? "pair" : "pairs") of runs"

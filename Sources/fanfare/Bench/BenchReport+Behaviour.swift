@@ -14,8 +14,7 @@ extension BenchReport {
         for (index, group) in audience.groups.enumerated() where isSpecial(group) {
             let conduct = group.conduct
             let account = audience.account(ofGroup: index)
-            let kind = group.audience.behaviour.map { ", \($0.kind.rawValue)" } ?? ""
-            var words = ["\(group.title)\(kind):"]
+            var words = ["\(group.title):"]
             if conduct.stalls > 0 { words.append("\(conduct.stalls) stalls,") }
             if conduct.departures > 0 { words.append("\(conduct.departures) times gone,") }
             words.append("\(conduct.cuts) times cut off by the service, \(conduct.returns) times back")

@@ -66,7 +66,7 @@ struct BenchReport {
         for (index, group) in audience.groups.enumerated() {
             let account = audience.account(ofGroup: index)
             let counts = [group.members.count, group.deliveries, account.lost, account.duplicates, account.reordered]
-            table.add([group.title] + counts.map(String.init) + Self.cells(group.latency))
+            table.add([title(index)] + counts.map(String.init) + Self.cells(group.latency))
         }
         let blank = ["", "", "", "", ""]
         table.add(["last of all receivers"] + blank + Self.cells(audience.timeToLast))
@@ -113,7 +113,7 @@ struct BenchReport {
                 .init("profile", .string(name)), .init("at", .string(RFC3339.text(Clock.wall))),
                 .init("version", .string(ServiceVersion.text)),
                 .init("commit", BenchCommit.current.map { .string($0) } ?? .null),
-                .init("command", .string(CommandLine.arguments.joined(separator: " "))),
+                .init("command", .string(BenchCommand.text(CommandLine.arguments))),
                 .init("machine", machine.output),
                 .init("load", plan.profile.output), .init("events", .integer(plan.offsets.count)),
                 .init("deliveries", .integer(audience.delivered)), .init("seconds", .number(measures.seconds)),
@@ -162,11 +162,19 @@ struct BenchReport {
         }
     }
 
+    /// A group's title, told from those before it with the same one.
+    private func title(_ index: Int) -> String {
+        let title = audience.groups[index].title
+        let alike = audience.groups[..<index].count { $0.title == title }
+        return alike == 0 ? title : "\(title) (\(alike + 1))"
+    }
+
     private func groupOutput(_ index: Int) -> JSONOutput {
         let group = audience.groups[index]
         let account = audience.account(ofGroup: index)
         return .object(
             [
+                .init("title", .string(title(index))),
                 .init("transport", .string(group.audience.transport.rawValue)),
                 .init("tls", .boolean(group.audience.isEncrypted)), .init("count", .integer(group.members.count)),
                 .init("deliveries", .integer(group.deliveries)), .init("lost", .integer(account.lost)),
@@ -198,7 +206,11 @@ struct BenchReport {
 
 extension BenchAudience.Group {
     /// As people call it.
-    var title: String { audience.transport.rawValue + (audience.isEncrypted ? " with tls" : "") }
+    var title: String {
+        let slow = audience.slowPolicy == .catchUp ? "" : ", \(audience.slowPolicy.rawValue) when slow"
+        return audience.transport.rawValue + (audience.isEncrypted ? " with tls" : "")
+            + (audience.behaviour.map { ", \($0.kind.rawValue)" } ?? "") + slow
+    }
 }
 
 extension LoadProfile.Goals {
