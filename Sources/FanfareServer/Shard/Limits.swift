@@ -10,8 +10,9 @@ enum Limits {
     /// Bytes of events in a subscriber's first send, and in the one after a send of which the kernel took a part only: one
     /// TLS record, so one that stalls has little of ours in its own output. It doubles with each send that is taken whole.
     static let eventSendBytesFirst = 16 << 10
-    /// Bytes of events in one send: what segmentation offload takes as one packet, four TLS records. More pending events go
-    /// out in the next send of the connection.
+    /// Bytes of events in one send: what segmentation offload takes as one packet, four TLS records; with TLS 16 KiB once the
+    /// shard's connections hold half of their share of `limits.memory`. More pending events go out in the next send of the
+    /// connection.
     static let eventSendBytesMax = 64 << 10
     /// Bytes of one send from a connection's own output; the rest follows.
     static let outputSendBytesMax = 64 << 10

@@ -152,7 +152,7 @@ extension Shard {
     }
 
     private func sendBytesMax(_ connection: Connection, _ subscriber: Subscriber) -> Int {
-        if connection.tls != nil { return min(subscriber.sendBytesMax, Limits.eventSendBytesMax) }
+        if connection.tls != nil { return sendBytesMax(of: subscriber, on: connection) }
         return min(subscriber.sendBytesMax, arena.unusedCapacity)
     }
 

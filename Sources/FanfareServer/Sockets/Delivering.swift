@@ -29,7 +29,7 @@ extension Shard {
     func deliver(to connection: Connection, _ subscriber: Subscriber) {
         guard connection.canSend, connection.phase == .open, connection.output.isEmpty else { return }
         if subscriber.isCatchingUp { return catchUp.add(connection) }
-        let bytesMax = min(subscriber.sendBytesMax, Limits.eventSendBytesMax)
+        let bytesMax = sendBytesMax(of: subscriber, on: connection)
         let outcome = fanout.gather(
             subscriber.member, bytesMax: bytesMax, onlyBegunFrame: subscriber.afterFrame != .goOn, into: &slices)
         if fanout.framedThrough > stages.framedThrough {
@@ -41,6 +41,13 @@ extension Shard {
         case .readLog: fellBehind(connection, subscriber)
         case .send(let after): send(slices, after: after, to: connection, subscriber)
         }
+    }
+
+    /// Bytes of events in the next send. What is sealed and not taken has to be kept, so with TLS it is a record at a time
+    /// once connections hold half of their share of memory.
+    func sendBytesMax(of subscriber: Subscriber, on connection: Connection) -> Int {
+        if connection.tls != nil, connectionBytes > connectionBytesMax / 2 { return Limits.eventSendBytesFirst }
+        return min(subscriber.sendBytesMax, Limits.eventSendBytesMax)
     }
 
     private func send(

@@ -79,7 +79,7 @@ struct BenchReport {
     private var stageLines: [String] {
         guard let stages = measures.stages?.stages, stages.contains(where: { $0.count > 0 }) else { return [] }
         var table = Table(["stage in the service, milliseconds", "mean", "p50", "p99"])
-        for stage in stages {
+        for stage in stages where stage.count > 0 {
             table.add(
                 [stage.name] + [stage.mean, stage.quantile(0.5), stage.quantile(0.99)].map { Self.text($0 * 1e3, 3) })
         }
