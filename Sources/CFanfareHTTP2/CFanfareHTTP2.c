@@ -103,6 +103,7 @@ static void keep(struct stream *stream, const uint8_t *name, size_t name_bytes, 
     for (int kind = 0; kind < FANFARE_HTTP2_KEPT_COUNT; kind++) {
         if (strlen(names[kind]) != name_bytes || memcmp(name, names[kind], name_bytes) != 0) continue;
         struct fanfare_http2_value *kept = &stream->values[kind];
+        if (kept->is_there) return;
         memcpy(kept->text, value, value_bytes);
         kept->bytes = (uint8_t)value_bytes;
         kept->is_there = true;
@@ -121,7 +122,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
         // The library has checked that it is three digits.
         stream->coming_status = (value[0] - '0') * 100 + (value[1] - '0') * 10 + (value[2] - '0');
         if (stream->coming_status >= 200 && stream->status == 0) stream->status = stream->coming_status;
-    } else {
+    } else if (stream->coming_status >= 200) {
+        // Neither of an interim answer nor of trailers.
         keep(stream, name, name_bytes, value, value_bytes);
     }
     return 0;

@@ -49,6 +49,12 @@ import Testing
         #expect(difference.stages[0].quantile(1) == 4e-06)
     }
 
+    @Test func countsThatFellAreThoseOfAnotherService() {
+        let later = StageTimes(page: page.replacing("count{stage=\"decoded\"} 12", with: "count{stage=\"decoded\"} 3"))
+        #expect(later.since(StageTimes(page: page)).stages.isEmpty)
+        #expect(StageTimes(page: page.replacing("} 0.5", with: "} nan")).stages[0].seconds == 0)
+    }
+
     @Test func aPageWithoutStagesHasNone() {
         #expect(StageTimes(page: "").stages.isEmpty)
         #expect(StageTimes(page: "fanfare_stage_seconds_sum nonsense\n").stages.isEmpty)

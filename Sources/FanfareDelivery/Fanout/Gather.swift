@@ -126,7 +126,7 @@ extension Fanout {
         to slices: inout FrameSlices
     ) -> Bool {
         let ring = ring(wire)
-        framedThrough = max(framedThrough, SequenceNumber(entry.sequence))
+        defer { if slices.byteCount > 0 { framedThrough = max(framedThrough, SequenceNumber(entry.sequence)) } }
         guard bytes <= ring.frameBytesMax else { return appendParts(entry, range, ring, wire, to: &slices) }
         guard let start = unsafe ring.frame(entry, slot: tail.slot(index), bytes: bytes) else { return false }
         // Safe: the range lies within the frame.

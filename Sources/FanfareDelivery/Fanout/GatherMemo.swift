@@ -31,7 +31,8 @@ struct GatherMemo {
     }
 
     private func place(_ key: Key) -> Int {
-        let mixed = (UInt64(key.interest.rawValue) &* 8 + UInt64(key.wire.rawValue)) ^ key.sequence
+        let mixed =
+            (UInt64(key.interest.rawValue) &* 8 + UInt64(key.wire.rawValue)) ^ key.sequence ^ UInt64(key.bytesMax) << 20
         return Int(truncatingIfNeeded: mixed &* 0x9E37_79B9_7F4A_7C15 >> 32) & (DeliveryLimits.memoisedGathers - 1)
     }
 }

@@ -99,8 +99,10 @@ package struct WebhookSchedule {
     private var retries = 0
     private var lane = RedeliveryLane()
     private var pace: EndpointPace
-    /// The least time between two attempts, and when the next one may be made for that; nil when there is none.
-    private var spacing: (nanoseconds: Int, until: MonotonicTime)?
+    /// The least time between two attempts; nil when there is none.
+    private var spacing: Int?
+    /// When the next one may be made for that.
+    private var spacedUntil = MonotonicTime(nanoseconds: 0)
 
     /// A subscription as the journal left it, or a new one that begins after `cursor.low`.
     ///
@@ -128,13 +130,11 @@ package struct WebhookSchedule {
     }
 
     /// Makes attempts at least so many nanoseconds apart: the rate that an endpoint has agreed to. Nil for as they come.
-    package mutating func spaceAttempts(by nanoseconds: Int?) {
-        spacing = nanoseconds.map { ($0, spacing?.until ?? MonotonicTime(nanoseconds: 0)) }
-    }
+    package mutating func spaceAttempts(by nanoseconds: Int?) { spacing = nanoseconds }
 
     /// When the next attempt may be made; nil when an answer has to come first.
     private var permitsFrom: MonotonicTime? {
-        pace.permitsFrom(inFlight: inFlight.count).map { max($0, spacing?.until ?? $0) }
+        pace.permitsFrom(inFlight: inFlight.count).map { spacing == nil ? $0 : max($0, spacedUntil) }
     }
 
     /// How far it has come, as the journal would have it.
@@ -354,7 +354,7 @@ package struct WebhookSchedule {
 
     private mutating func start(_ attempt: WebhookAttempt, _ now: MonotonicTime) -> WebhookAttempt {
         pace.started(now: now)
-        if let nanoseconds = spacing?.nanoseconds { spacing?.until = now.advanced(byNanoseconds: nanoseconds) }
+        if let spacing { spacedUntil = now.advanced(byNanoseconds: spacing) }
         if attempt.isRedelivery { lane.started() } else { lane.liveStarted() }
         inFlight.append(InFlight(attempt: attempt, started: now))
         return attempt

@@ -45,7 +45,9 @@ package struct StageTimes: Sendable, Equatable {
             // fanfare_stage_seconds_bucket{stage="decoded",le="1e-06"} 12
             let parts = line.split(separator: " ")
             let quoted = parts[0].split(separator: "\"", omittingEmptySubsequences: false)
-            guard parts.count == 2, quoted.count >= 3, let value = Double(parts[1]) else { continue }
+            guard parts.count == 2, quoted.count >= 3, let value = Double(parts[1]), value.isFinite,
+                value >= 0
+            else { continue }
             let name = String(quoted[1])
             if stages.last?.name != name { stages.append(Stage(name: name)) }
             let last = stages.count - 1
@@ -69,6 +71,9 @@ package struct StageTimes: Sendable, Equatable {
                 difference.stages[index].bounds[bound].count -= before.bounds[bound].count
             }
         }
+        // Nothing falls, unless what was looked at is another service, or one that has been started again.
+        let isWhole = difference.stages.allSatisfy { $0.count >= 0 && $0.seconds >= 0 }
+        if !isWhole { difference.stages = [] }
         return difference
     }
 }

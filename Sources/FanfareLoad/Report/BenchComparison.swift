@@ -88,7 +88,7 @@ extension BenchComparison.Row {
         guard a.count == given.count, b.count == beside.count, a.count == b.count, !a.isEmpty,
             (a + b).allSatisfy({ $0 > 0 && $0.isFinite })
         else { return nil }
-        let logarithms = zip(a, b).map { log($1 / $0) }
+        let logarithms = zip(a, b).map { log($1) - log($0) }
         let count = Double(logarithms.count)
         let mean = logarithms.reduce(0, +) / count
         self.name = name
@@ -102,6 +102,7 @@ extension BenchComparison.Row {
         }
         let variance = logarithms.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / (count - 1)
         let reach = Self.studentsT(logarithms.count - 1) * sqrt(variance / count)
+        guard reach.isFinite else { return nil }
         interval = exp(mean - reach)...exp(mean + reach)
         let isAbove = mean - reach > 0
         let isBelow = mean + reach < 0

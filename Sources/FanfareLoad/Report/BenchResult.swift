@@ -123,9 +123,9 @@ extension BenchResult.Latency {
         count = object?["count"]?.number?.double ?? 0
         mean = object?["mean"]?.number?.double ?? 0
         curve = (object?["curve"]?.array ?? []).compactMap { point in
-            guard let pair = point.array, pair.count == 2, let share = pair[0].number, let value = pair[1].number else {
-                return nil
-            }
+            guard let pair = point.array, pair.count == 2, let share = pair[0].number, let value = pair[1].number,
+                share.double.isFinite, value.double.isFinite
+            else { return nil }
             return (share.double, value.double)
         }
     }

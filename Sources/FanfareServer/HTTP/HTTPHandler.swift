@@ -59,6 +59,7 @@ final class HTTPHandler: ConnectionHandler {
             }
         }
         isDecoding = false
+        decoder.releaseGiven()
         if !input.isEmpty, !isLast || held != nil { shard.hold(input, on: connection) }
         reschedule(connection, shard)
         flush(on: connection, shard: shard)
@@ -151,6 +152,7 @@ final class HTTPHandler: ConnectionHandler {
         let ticket = held?.ticket ?? responses.take(ResponseQueue.Framing(keepAlive: false, minorVersion: 1))
         held = nil
         responses.fill(ticket, .outOfMemory)
+        connection.heldInput = []
         decoder = HTTPRequestDecoder(limits: HTTPLimits())
         flush(on: connection, shard: shard)
     }

@@ -20,6 +20,8 @@ extension Shard {
 
     /// Keeps what the handler could not take of its input and reads nothing more, until `readOn`.
     func hold(_ rest: ByteView, on connection: Connection) {
+        // What was said about the input before it may have ended the connection.
+        guard connection.phase != .closing else { return }
         connection.heldInput = rest.array
         pauseReceive(connection)
         queueForInflating(connection)
@@ -56,7 +58,8 @@ extension Shard {
 
     /// Counts what is kept of the connection's input, also when that is nothing any more.
     func countInput(of connection: Connection) {
-        let kept = connection.heldInput.count + (connection.handler?.retainedBytes ?? 0)
+        let isOver = connection.phase == .closing
+        let kept = isOver ? 0 : connection.heldInput.count + (connection.handler?.retainedBytes ?? 0)
         connectionBytes += kept - connection.inputBytesCounted
         connection.inputBytesCounted = kept
     }

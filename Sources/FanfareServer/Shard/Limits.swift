@@ -8,7 +8,7 @@ enum Limits {
     /// Bytes of the arena sends of one turn are gathered and sealed in. When it is full the rest waits for the next turn.
     static let arenaBytes = 8 << 20
     /// Bytes of events in a subscriber's first send, and in the one after a send of which the kernel took a part only: one
-    /// TLS record, so one that stalls has little of ours in its own output. It doubles with each send that is taken whole.
+    /// TLS record, so one that stalls has little of ours in its own output. It doubles with each large send that is taken whole.
     static let eventSendBytesFirst = 16 << 10
     /// Bytes of events in one send: what segmentation offload takes as one packet, four TLS records; with TLS 16 KiB once the
     /// shard's connections hold half of their share of `limits.memory`. More pending events go out in the next send of the

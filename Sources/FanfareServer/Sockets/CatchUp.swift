@@ -180,7 +180,7 @@ extension Shard {
         arena.commit(count)
         metrics.catchUpBytes.add(UInt64(count))
         metrics.catchUpEvents.add(UInt64(frames.endedFrames))
-        subscriber.growSends(to: Limits.catchUpSendBytesMax)
+        subscriber.growSends(after: count, to: Limits.catchUpSendBytesMax)
         unsafe queueSend(UnsafeRawBufferPointer(start: start, count: count), on: connection, from: .arena)
     }
 

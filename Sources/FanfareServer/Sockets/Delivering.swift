@@ -53,7 +53,7 @@ extension Shard {
     private func send(
         _ slices: borrowing FrameSlices, after: StreamPlace, to connection: Connection, _ subscriber: Subscriber
     ) {
-        subscriber.growSends(to: Limits.eventSendBytesMax)
+        subscriber.growSends(after: slices.byteCount, to: Limits.eventSendBytesMax)
         if let tls = connection.tls {
             let target = unsafe arena.unused
             let sealed = unsafe slices.slices.withUnsafeBufferPointer { unsafe tls.seal(gathering: $0, into: target) }

@@ -89,9 +89,11 @@ final class SocketHandler: ConnectionHandler {
         guard transport != .serverSentEvents else { return }
         var input = unsafe ByteView(bytes)
         while mayRead(from: connection, shard: shard), takeNext(of: &input, on: connection, shard: shard) {}
+        // What was complete has been taken: only the rest of the input counts as kept.
+        webSocket?.releaseGiven()
+        lines?.releaseGiven()
         guard !input.isEmpty, connection.phase == .open, !isClosing else { return }
         connection.awaitsDrain = true
-        webSocket?.releaseGiven()
         shard.hold(input, on: connection)
     }
 

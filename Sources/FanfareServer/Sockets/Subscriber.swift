@@ -49,7 +49,7 @@ final class Subscriber {
     var slowPolicy: SlowPolicy
     /// It reads the log.
     var isCatchingUp = false
-    /// Bytes of events in its next send: more from send to send as long as all of them are taken.
+    /// Bytes of events in its next send: more from one large send to the next as long as all is taken.
     var sendBytesMax = Limits.eventSendBytesFirst
     /// Events accepted earlier are passed over (`from` was a time).
     var notBefore = WallTime(nanoseconds: 0)
@@ -69,8 +69,11 @@ final class Subscriber {
         heartbeatAt = now.advanced(byMilliseconds: Limits.heartbeatMilliseconds)
     }
 
-    /// A send has been queued: the next one may carry twice as much, up to `limit`, unless this one turns out short.
-    func growSends(to limit: Int) { sendBytesMax = max(sendBytesMax, min(2 * sendBytesMax, limit)) }
+    /// A send of so many bytes has been queued: if it was large, the next one may carry twice as much, up to `limit`,
+    /// unless this one turns out short.
+    func growSends(after bytes: Int, to limit: Int) {
+        if 2 * bytes >= sendBytesMax { sendBytesMax = max(sendBytesMax, min(2 * sendBytesMax, limit)) }
+    }
 
     /// Whether it wants this event: the rule of those who read the log.
     func wants(_ record: EventRecord) -> Bool {

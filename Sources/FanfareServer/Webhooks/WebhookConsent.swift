@@ -52,7 +52,7 @@ extension WebhookDispatcher {
         } else if let answer = report.consent {
             subscription.consent?.answered(question, answer, now: now, random: random)
         } else {
-            subscription.consent?.failed(question, report.error ?? "no answer came", now: now, random: random)
+            subscription.consent?.failed(question, report.error ?? "the answer was cut short", now: now, random: random)
         }
         showConsent(of: subscription)
         markReady(subscription)
@@ -61,10 +61,11 @@ extension WebhookDispatcher {
     /// The subscription is new, or its endpoint or what is asked of it has changed.
     func askAnew(_ subscription: WebhookSubscription) {
         let webhook = subscription.definition.webhook
+        subscription.consentBefore = subscription.consent ?? subscription.consentBefore
         if let origin = webhook.consent?.origin {
             let retry = RetryPolicy(
                 delays: webhook.retry.delaysMilliseconds.map { $0 * 1_000_000 }, jitter: webhook.retry.jitter)
-            subscription.consent = EndpointConsent(origin: origin, retry: retry, after: subscription.consent)
+            subscription.consent = EndpointConsent(origin: origin, retry: retry, after: subscription.consentBefore)
         } else {
             subscription.consent = nil
         }

@@ -112,7 +112,11 @@ final class WebhookDispatcher {
         subscription.pool = pool(for: installation.definition.webhook, shard)
         release(old, concurrency: oldConcurrency, shard)
         let webhook = subscription.definition.webhook
-        if webhook.consent != before.consent || webhook.url != before.url { askAnew(subscription) }
+        // One that refused may have had its reason in what has changed.
+        let isOpen = subscription.consent.map { !$0.isGranted } ?? false
+        if webhook.consent != before.consent || webhook.url != before.url || isOpen && webhook != before {
+            askAnew(subscription)
+        }
         equip(subscription, shard)
         // What was pending before counted; new topics count from here on.
         join(subscription, shard)
@@ -151,6 +155,7 @@ final class WebhookDispatcher {
             status.disabledBecause = nil
             status.failingSince = nil
         }
+        if let consent = subscription.consent, !consent.isGranted { askAnew(subscription) }
         markReady(subscription)
     }
 

@@ -66,6 +66,8 @@ final class WebhookSubscription {
     var waitsForConnection = false
     /// Whether its endpoint has agreed to get events; nil where nobody asks.
     var consent: EndpointConsent?
+    /// What was decided with before: the answer to a question of that is none to one of this.
+    var consentBefore: EndpointConsent?
     /// A test is under way.
     var isTesting = false
     /// It has been removed: nothing of it counts any more.

@@ -74,6 +74,9 @@ package struct HTTPRequestDecoder: ~Copyable {
     /// Bytes allocated for what is not complete.
     package var retainedBytes: Int { kept.capacity }
 
+    /// Gives back the memory of the request given out last, before the next `decode`.
+    package mutating func releaseGiven() { if case .given = phase { reset() } }
+
     /// The next event in `input`; nil when `input` is used up and more is needed.
     package mutating func decode(_ input: inout ByteView) -> HTTPRequestEvent? {
         do throws(HTTPDecodeError) {

@@ -26,12 +26,16 @@ package struct LineDecoder: ~Copyable {
     /// Bytes allocated for what is not complete.
     package var retainedBytes: Int { kept.capacity }
 
+    /// Gives back the memory of the line given out last, before the next `decode`: for one that has to wait for it.
+    package mutating func releaseGiven() {
+        guard given else { return }
+        kept.release()
+        given = false
+    }
+
     /// The next line in `input`; nil when `input` is used up and more is needed.
     package mutating func decode(_ input: inout ByteView) -> LineEvent? {
-        if given {
-            kept.release()
-            given = false
-        }
+        releaseGiven()
         if failed { input = .empty }
         guard !input.isEmpty else { return nil }
         guard let end = input.firstIndex(of: ASCII.lineFeed) else { return keep(&input) }
