@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help deps browsers build test simulate crash demo run bench format fuzz lint clean
+.PHONY: help deps browsers build test simulate crash demo run bench peers format fuzz lint clean
 
 BINARY := .build/release/fanfare
 VENV := .build-venv
@@ -91,6 +91,13 @@ bench: build ## measure fan-out, idle connections and webhooks beside others (ne
 	@Benchmarks/fanout.sh
 	Benchmarks/idle.sh
 	Benchmarks/webhooks.sh
+
+PEERS := gcc libc6-dev nginx libnginx-mod-nchan nats-server mosquitto redis-server
+PEER_OPTIONS ?=
+peers: build ## the same load on nginx with nchan, NATS, mosquitto and redis, which it installs: PEER_OPTIONS=--rounds=3
+	@$(MAKE) --no-print-directory deps PACKAGES='$(PEERS)' ||
+	  echo 'make: not all peers could be installed; the rows of those will say so' >&2
+	Benchmarks/peers/run.py $(PEER_OPTIONS)
 
 SEEDS ?= 1000
 FIRST ?= 1

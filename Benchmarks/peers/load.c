@@ -358,7 +358,8 @@ int main(int count, char **words)
     int publisher = connect_to(publish_port);
     struct epoll_event interest = {.events = EPOLLIN, .data.ptr = NULL};
     epoll_ctl(poll, EPOLL_CTL_ADD, publisher, &interest);
-    if (wire == nats) write_all(publisher, "CONNECT {\"verbose\":true,\"pedantic\":false}\r\n", 44);
+    static const char nats_connect[] = "CONNECT {\"verbose\":true,\"pedantic\":false}\r\n";
+    if (wire == nats) write_all(publisher, nats_connect, sizeof nats_connect - 1);
     if (wire == mqtt) {
         char request[64];
         write_all(publisher, request, mqtt_connect(request, 9999999));
