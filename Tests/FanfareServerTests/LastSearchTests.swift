@@ -24,7 +24,7 @@ import Testing
 
     @Test func anyCountOfAnySelectionBeginsWithTheRightEvent() {
         for seed in UInt64(1)...60 {
-            var random = Dice(state: seed)
+            var random = SeededRandom(seed: seed)
             let head = random.next() % 20_000 + 1
             let floor = random.next() % head + 1
             let share = random.next() % 8 + 1
@@ -61,18 +61,5 @@ import Testing
             search.passed(search.cursor.next)
         }
         #expect(search.result == SequenceNumber(8_999))
-    }
-}
-
-/// SplitMix64: the same numbers for the same seed on every machine.
-private struct Dice: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }
