@@ -263,10 +263,12 @@ final class FanoutHarness {
         let (outcome, bytes) = harness.gathered(member)
         #expect(outcome == .send(after: StreamPlace(after: SequenceNumber(20))))
         #expect(bytes.utf8.count == 2_000)
+        #expect(harness.fanout.framedThrough == SequenceNumber(20), "the frame that did not fit has not been made")
         member.place = StreamPlace(after: SequenceNumber(20))
         #expect(harness.gathered(member).0 == .turnFull)
         harness.fanout.beginTurn()
         #expect(harness.gathered(member).0 == .send(after: StreamPlace(after: SequenceNumber(40))))
+        #expect(harness.fanout.framedThrough == SequenceNumber(40))
     }
 
     @Test func aWebhookTakesItsEventsOneByOne() {

@@ -126,11 +126,14 @@ extension Fanout {
         to slices: inout FrameSlices
     ) -> Bool {
         let ring = ring(wire)
-        defer { if slices.byteCount > 0 { framedThrough = max(framedThrough, SequenceNumber(entry.sequence)) } }
-        guard bytes <= ring.frameBytesMax else { return appendParts(entry, range, ring, wire, to: &slices) }
-        guard let start = unsafe ring.frame(entry, slot: tail.slot(index), bytes: bytes) else { return false }
-        // Safe: the range lies within the frame.
-        unsafe slices.append(start + range.lowerBound, range.count)
+        if bytes > ring.frameBytesMax {
+            guard appendParts(entry, range, ring, wire, to: &slices) else { return false }
+        } else {
+            guard let start = unsafe ring.frame(entry, slot: tail.slot(index), bytes: bytes) else { return false }
+            // Safe: the range lies within the frame.
+            unsafe slices.append(start + range.lowerBound, range.count)
+        }
+        framedThrough = max(framedThrough, SequenceNumber(entry.sequence))
         return true
     }
 
