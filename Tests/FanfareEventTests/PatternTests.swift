@@ -107,7 +107,7 @@ struct PatternTests {
 
     @Test(arguments: [1, 2, 3] as [UInt64])
     func theTableAgreesWithTryingEveryPattern(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         var table = PatternTable(key: HashKey(low: seed, high: ~seed))
         var uses: [TopicPattern: Int] = [:]
         var ids: [TopicPattern: PatternID] = [:]
@@ -141,7 +141,7 @@ struct PatternTests {
     }
 
     @Test func coveringAgreesWithMatching() throws {
-        var random = SeededGenerator(seed: 9)
+        var random = SeededRandom(seed: 9)
         for _ in 0..<3_000 {
             let right = try TopicPattern(Self.text(&random, wildcards: true))
             let request = try TopicPattern(Self.text(&random, wildcards: true))
@@ -155,23 +155,10 @@ struct PatternTests {
         }
     }
 
-    private static func text(_ random: inout SeededGenerator, wildcards: Bool) -> String {
+    private static func text(_ random: inout SeededRandom, wildcards: Bool) -> String {
         let words = ["a", "b", "c", "fanfare"] + (wildcards ? ["*", "*"] : [])
         var tokens = (0..<Int.random(in: 1...4, using: &random)).map { _ in words.randomElement(using: &random) ?? "a" }
         if wildcards, Int.random(in: 0..<3, using: &random) == 0 { tokens.append(">") }
         return tokens.joined(separator: ".")
-    }
-}
-
-/// SplitMix64: small, seeded, the same everywhere.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
     }
 }

@@ -5,7 +5,7 @@ import Testing
 @Suite struct DeduplicationTests {
     /// The index against a dictionary, with few distinct keys so that runs of slots collide.
     @Test(arguments: 0..<20) func theIndexAgreesWithADictionary(seed: UInt64) {
-        var random = SplitMix64(state: seed)
+        var random = SeededRandom(seed: seed)
         var index = DeduplicationIndex(bytesMax: 0)
         var model: [DeduplicationKey: (sequence: UInt64, time: UInt64)] = [:]
         var order: [(key: DeduplicationKey, sequence: UInt64, time: UInt64)] = []

@@ -122,7 +122,7 @@ import Testing
         let file = try #require(log.storage.files[segment]?.bytes)
         let original = Array(file[4096..<4096 * 3])
         for seed: UInt64 in 0..<3000 {
-            var random = SplitMix64(state: seed)
+            var random = SeededRandom(seed: seed)
             var bytes = original
             for _ in 0..<1 + random.next() % 8 {
                 bytes[Int(random.next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: random.next())
@@ -143,7 +143,7 @@ import Testing
         journal.turn()
         let names = log.storage.files.keys.sorted()
         for seed in part * 20..<part * 20 + 20 {
-            var random = SplitMix64(state: seed)
+            var random = SeededRandom(seed: seed)
             let storage = log.storage.crashed(.keepsAll)
             for _ in 0..<1 + random.next() % 4 {
                 let name = names[Int(random.next() % UInt64(names.count))]

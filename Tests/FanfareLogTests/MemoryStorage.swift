@@ -97,13 +97,13 @@ final class MemoryStorage: LogStorage {
 
     /// What the next start finds.
     func crashed(_ crash: Crash) -> MemoryStorage {
-        var random = SplitMix64(state: 0)
+        var random = SeededRandom(seed: 0)
         var names = files
         switch crash {
         case .keepsAll: break
         case .losesUnsynced: names = durableFiles
         case .tears(let seed):
-            random = SplitMix64(state: seed)
+            random = SeededRandom(seed: seed)
             let kept = Int(random.next() % UInt64(pendingNames.count + 1))
             names = kept == 0 ? durableFiles : pendingNames[kept - 1]
         }
@@ -131,7 +131,7 @@ final class MemoryStorage: LogStorage {
         file.durable = file.bytes
     }
 
-    private static func contents(of file: File, after crash: Crash, _ random: inout SplitMix64) -> [UInt8] {
+    private static func contents(of file: File, after crash: Crash, _ random: inout SeededRandom) -> [UInt8] {
         switch crash {
         case .keepsAll: return file.bytes
         case .losesUnsynced: return file.durable
@@ -158,18 +158,5 @@ final class MemoryStorage: LogStorage {
     private func file(_ name: String, _ operation: String) throws(LogError) -> File {
         guard let file = files[name] else { throw .system(operation: operation, file: name, code: 2) }
         return file
-    }
-}
-
-/// A small generator with a printable seed.
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

@@ -1,18 +1,6 @@
+import FanfareBase
 import FanfareTLS
 import Testing
-
-/// A small generator, the same on every run.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
-        return word ^ word >> 31
-    }
-}
 
 @Suite struct BadInputTests {
     let client: TLSContext
@@ -60,7 +48,7 @@ struct SeededGenerator: RandomNumberGenerator {
 
     @Test func garbageFailsTheSession() throws {
         for seed: UInt64 in 0..<300 {
-            var generator = SeededGenerator(state: seed)
+            var generator = SeededRandom(seed: seed)
             let garbage = (0..<600).map { _ in UInt8.random(in: 0...255, using: &generator) }
             let server = Endpoint(try TLSSession(accepting: server))
             let failure = error(server, receiving: garbage, step: seed % 2 == 0 ? .max : 7)

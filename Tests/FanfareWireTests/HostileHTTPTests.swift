@@ -1,3 +1,4 @@
+import FanfareBase
 import FanfareWire
 import Testing
 

@@ -1,4 +1,5 @@
 import CFanfareCompression
+import FanfareBase
 import FanfareWire
 import Testing
 

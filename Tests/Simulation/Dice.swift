@@ -1,16 +1,12 @@
-/// All chance of a run: numbers that repeat for a seed (SplitMix64). A class, so that everyone draws from one sequence.
+import FanfareBase
+
+/// All chance of a run: numbers that repeat for a seed. A class, so that everyone draws from one sequence.
 final class Dice {
-    private var state: UInt64
+    private var random: SeededRandom
 
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 ^ 0xFA_7A_12 }
+    init(seed: UInt64) { random = SeededRandom(seed: seed &* 0x9E37_79B9_7F4A_7C15 ^ 0xFA_7A_12) }
 
-    func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
+    func next() -> UInt64 { random.next() }
 
     /// A number of `range`.
     func number(_ range: ClosedRange<Int>) -> Int {
