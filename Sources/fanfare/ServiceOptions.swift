@@ -9,6 +9,20 @@ struct ServiceOptions: ParsableArguments {
     @Option(help: "The service: http://, https://, tcp://, tls:// with HOST:PORT, or unix:PATH.")
     var url = "http://127.0.0.1:8080"
 
+    @OptionGroup var access: ServiceAccess
+
+    /// The service, looked up.
+    func target() throws(CommandFailure) -> ClientTarget { try access.target(at: parsedURL()) }
+
+    /// The service, which must speak HTTP.
+    func httpTarget() throws(CommandFailure) -> ClientTarget { try access.httpTarget(at: url) }
+
+    /// The URL as it is meant.
+    func parsedURL() throws(CommandFailure) -> ServiceURL { try ServiceAccess.parsed(url) }
+}
+
+/// How a command shows a service who it is, and knows the service.
+struct ServiceAccess: ParsableArguments {
     @Option(help: "The bearer token; without it the environment's FANFARE_TOKEN is used.")
     var token: String?
 
@@ -18,22 +32,20 @@ struct ServiceOptions: ParsableArguments {
     @Flag(help: "Accept any certificate. For development only.")
     var insecure = false
 
-    /// The service, looked up.
-    func target() throws(CommandFailure) -> ClientTarget { try target(at: parsedURL()) }
-
-    /// The service, which must speak HTTP.
-    func httpTarget() throws(CommandFailure) -> ClientTarget {
-        let url = try parsedURL()
+    /// The service that `--url` names, which must speak HTTP.
+    func httpTarget(at text: String) throws(CommandFailure) -> ClientTarget {
+        let url = try Self.parsed(text)
         guard url.isHTTP else { throw .usage("--url must be http://HOST:PORT or https://HOST:PORT, not \(url)") }
         return try target(at: url)
     }
 
-    /// The URL as it is meant.
-    func parsedURL() throws(CommandFailure) -> ServiceURL {
-        do throws(ServiceURL.ParseError) { return try ServiceURL(url) } catch { throw .usage("--url: \(error)") }
+    /// What `--url` means.
+    static func parsed(_ text: String) throws(CommandFailure) -> ServiceURL {
+        do throws(ServiceURL.ParseError) { return try ServiceURL(text) } catch { throw .usage("--url: \(error)") }
     }
 
-    private func target(at url: ServiceURL) throws(CommandFailure) -> ClientTarget {
+    /// The service at `url`, looked up.
+    func target(at url: ServiceURL) throws(CommandFailure) -> ClientTarget {
         let addresses = try Self.lookUp(url)
         do throws(TLSError) {
             return try ClientTarget(

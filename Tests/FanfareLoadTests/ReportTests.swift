@@ -7,11 +7,12 @@ import Testing
         -> String
     {
         """
-        {"profile": "\(name)", "at": "\(at)", "version": "1", "commit": "abc", "machine": {"processor": "<CPU> & co", "cores": 2},
+        {"profile": "\(name)", "at": "\(at)", "versions": {"fanfare": "1", "swift": "6", "liburing": null}, "commit": "abc", "machine": {"processor": "<CPU> & co", "cores": 2},
          "load": {"description": "a \\"load\\""}, "deliveries_per_second": \(rate), "misses": ["one <b>miss</b>"],
          "subscribers": [{"transport": "sse", "tls": true, "count": 3, "deliveries": 30, "lost": 1, "duplicates": 2, "reordered": 4,
            "latency_ns": {"count": 1000, "mean": 5, "curve": [[0, 1], [0.5, \(p50)], [0.99, \(p99)], [1, 90000000]]}}],
-         "intervals": [{"end_seconds": 1, "delivered_per_second": 5, "p50_ns": 10, "p99_ns": 20}, {"end_seconds": 2}],
+         "intervals": [{"end_seconds": 1, "published_per_second": 7, "delivered_per_second": 5, "p50_ns": 10, "p99_ns": 20,
+           "max_ns": 30, "service_cpu_per_second": 0.25}, {"end_seconds": 2}],
          "stages": [{"stage": "decoded", "mean_seconds": 0.001, "p50_seconds": 0.0005, "p99_seconds": 0.002}]}
         """
     }
@@ -30,6 +31,9 @@ import Testing
         #expect(result.groups[0].latency.percentile(1) == 90_000_000)
         #expect(result.intervals.map(\.end) == [1, 2])
         #expect(result.intervals[1].p50 == nil)
+        #expect(result.intervals.map(\.most) == [30, nil])
+        #expect(result.intervals.map(\.cpu) == [0.25, nil])
+        #expect(result.facts.map(\.name) == ["ended", "fanfare", "swift", "commit", "processor", "cores"])
         #expect(result.stages.map(\.name) == ["decoded"])
     }
 
@@ -89,6 +93,22 @@ import Testing
         #expect(page.contains("<polyline"))
     }
 
+    @Test func theCourseShowsWhatTheDataHaveAndNothingElse() throws {
+        let all = json(p50: 100, p99: 400, rate: 1000)
+        let page = ReportPage(try BenchResult(Array(all.utf8))).text
+        for title in [
+            "Deliveries a second", "Events published a second", "max, 1 s: 30 ns", "CPU of the service, in cores",
+        ] {
+            #expect(page.contains(title))
+        }
+        let without = all.replacing(", \"service_cpu_per_second\": 0.25", with: "")
+            .replacing("\"max_ns\": 30", with: "\"max_ns\": null")
+            .replacing("\"published_per_second\": 7, ", with: "")
+        let less = ReportPage(try BenchResult(Array(without.utf8))).text
+        #expect(!less.contains("CPU of the service") && !less.contains("published") && !less.contains("</span>max"))
+        #expect(less.contains("Deliveries a second"))
+    }
+
     @Test func aLinearAxisBeginsAtZeroAndEndsAtARoundValue() {
         let scale = Scale(.linear, holding: [3, 87], from: 0, to: 100)
         #expect(scale.bounds == 0...100)
@@ -107,15 +127,27 @@ import Testing
         #expect(Scale(.logarithmic, holding: [0], from: 0, to: 1).ticks == [1, 10])
     }
 
-    @Test func aSeriesCountsByIntervalAndKeepsWhatComesLateInTheLast() {
+    @Test func aSeriesCountsByIntervalAndGoesOnAsLongAsSomethingComes() {
         var series = RunSeries(nanoseconds: 2_500_000_000)
         #expect(series.intervals.count == 3)
         series.published(at: 0)
         series.published(at: 1_000_000_000)
-        series.delivered(at: 60_000_000_000, latency: 7)
-        #expect(series.intervals.map(\.published) == [1, 1, 0])
-        #expect(series.intervals.map(\.latency.count) == [0, 0, 1])
+        series.delivered(at: 4_000_000_000, latency: 7)
+        #expect(series.intervals.map(\.published) == [1, 1, 0, 0, 0])
+        #expect(series.intervals.map(\.latency.count) == [0, 0, 0, 0, 1])
+        series.delivered(at: 3_600_000_000_000, latency: 7)
+        #expect(series.intervals.count == series.countMax, "what comes even later is in the last one")
+        #expect(series.intervals.last?.latency.count == 1)
         #expect(RunSeries(nanoseconds: 3_600_000_000_000).intervals.count == RunSeries.intervalsMax)
+    }
+
+    @Test func theCPUOfAnIntervalIsWhatWasUsedFromItsBeginningToItsEnd() {
+        var series = RunSeries(nanoseconds: 3_000_000_000)
+        #expect(series.cpuSeconds(ofInterval: 0) == nil)
+        for total in [10, 10.5, 12.5] { series.noteCPU(total: total) }
+        #expect((0...3).map { series.cpuSeconds(ofInterval: $0) } == [0.5, 2, nil, nil])
+        series.noteCPU(total: 13)
+        #expect(series.cpuSeconds(ofInterval: 2) == 0.5)
     }
 
     @Test func theCurveIsNoFinerThanTheValuesAndEndsWithTheGreatest() {

@@ -87,18 +87,4 @@ import Testing
         #expect(members.count == 11)
         #expect(try world.read().configuration == Configuration())
     }
-
-    @Test func otherKindsAreRefusedWithWhatThereIs() throws {
-        #expect(try JSONSchema(named: "config") == .config)
-        for (name, text) in [
-            ("x", "found \"x\", allowed is \"config\" or \"subscription\" or \"profile\"")
-        ] {
-            #expect(throws: JSONSchema.UnknownKind.self) { try JSONSchema(named: name) }
-            do throws(JSONSchema.UnknownKind) {
-                _ = try JSONSchema(named: name)
-            } catch {
-                #expect(error.description == text)
-            }
-        }
-    }
 }

@@ -81,16 +81,35 @@ class Page:
         from websockets.sync.client import connect
         self.connection = connect(url, max_size=None, proxy=None)
         self.number = 0
+        self._complaints = []
+        self.call("Runtime.enable")
+        self.call("Log.enable")
 
     def call(self, method, **parameters):
         self.number += 1
         self.connection.send(json.dumps({"id": self.number, "method": method, "params": parameters}))
         while True:
             message = json.loads(self.connection.recv(timeout=30))
+            self._note(message)
             if message.get("id") == self.number:
                 if "error" in message:
                     raise AssertionError(f"{method}: {message['error']}")
                 return message["result"]
+
+    def _note(self, event):
+        """Keeps what the console would show as an error or a warning."""
+        parameters = event.get("params", {})
+        if event.get("method") == "Runtime.exceptionThrown":
+            self._complaints.append(json.dumps(parameters["exceptionDetails"]))
+        elif event.get("method") == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "warning", "assert"):
+            self._complaints.append(json.dumps(parameters["args"]))
+        elif event.get("method") == "Log.entryAdded" and parameters["entry"]["level"] in ("error", "warning"):
+            self._complaints.append(json.dumps(parameters["entry"]))
+
+    def complaints(self):
+        """Errors and warnings in the console until now."""
+        self.run("return 0")
+        return list(self._complaints)
 
     def show(self, url):
         answer = self.call("Page.navigate", url=url)

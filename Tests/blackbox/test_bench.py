@@ -14,6 +14,28 @@ EVERYONE = [{"transport": transport, "count": 4, "tls": tls}
             for transport in ("websocket", "sse", "stream", "webhook") for tls in (False, True)]
 
 
+def departures(value, schema, place=""):
+    """Where `value` is not as `schema` says, of what the schema of a result uses of JSON Schema."""
+    kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "number": (int, float), "null": type(None)}
+    if "enum" in schema:
+        return [] if value in schema["enum"] else [f"{place}: {value!r} is none of {schema['enum']}"]
+    names = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    if not any(isinstance(value, kinds[name]) and (name == "boolean" or not isinstance(value, bool)) for name in names):
+        return [f"{place}: {value!r} is no {names}"]
+    found = []
+    if isinstance(value, dict):
+        found += [f"{place}: no {name}" for name in schema.get("required", []) if name not in value]
+        for name, inner in value.items():
+            if name in schema["properties"]:
+                found += departures(inner, schema["properties"][name], f"{place}/{name}")
+            elif schema["additionalProperties"] is False:
+                found.append(f"{place}: {name} is not known")
+    if isinstance(value, list):
+        for index, inner in enumerate(value):
+            found += departures(inner, schema["items"], f"{place}/{index}")
+    return found
+
+
 class BenchTest(FanfareTest):
     def setUp(self):
         super().setUp()
@@ -27,6 +49,12 @@ class BenchTest(FanfareTest):
                                    | members))
         return str(path)
 
+    def written(self, path):
+        """The result at `path`, which must be as its schema says."""
+        result = json.loads(pathlib.Path(path).read_text())
+        self.assertEqual(departures(result, json.loads(run_command("schema", "result").stdout)), [])
+        return result
+
 
 class Bench(BenchTest):
     def test_every_transport_receives_everything_once(self):
@@ -34,7 +62,7 @@ class Bench(BenchTest):
         output = self.folder / "results"
         result = run_command("bench", "--profile", path, "--output", str(output), timeout=120)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
-        written = json.loads((output / "tried.json").read_text())
+        written = self.written(output / "tried.json")
         self.assertEqual(written["misses"], [])
         self.assertEqual([(g["transport"], g["tls"]) for g in written["subscribers"]],
                          [(a["transport"], a["tls"]) for a in EVERYONE])
@@ -48,6 +76,13 @@ class Bench(BenchTest):
             self.assertLessEqual(group["latency_ns"]["p50"], group["latency_ns"]["max"])
         self.assertEqual(written["deliveries"], sum(g["deliveries"] for g in written["subscribers"]))
         self.assertGreater(written["service_cpu_seconds"], 0)
+        shares = [interval["service_cpu_per_second"] for interval in written["intervals"]]
+        self.assertGreaterEqual(len(shares), 2, "1.2 s")
+        self.assertTrue(0 < sum(shares) <= written["service_cpu_seconds"] + 0.02, (shares, "in ticks of 10 ms"))
+        self.assertRegex(written["versions"]["openssl"], r"^3\.")
+        self.assertRegex(written["versions"]["swift"], r"^\d")
+        page = (output / "tried.html").read_text()
+        self.assertIn("CPU of the service", page)
         self.assertEqual([stage["stage"] for stage in written["stages"]], ["decoded", "committed", "matched", "framed", "handed"])
         self.assertEqual(written["stages"][1]["events"], written["events"])
         self.assertEqual(sum(i["published_per_second"] for i in written["intervals"]), written["events"], "intervals of a second")
@@ -70,7 +105,7 @@ class Bench(BenchTest):
             output = self.folder / f"results{len(more)}"
             result = run_command("bench", "--profile", path, "--output", str(output), *more, timeout=50)
             self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
-            written = json.loads((output / "tried.json").read_text())
+            written = self.written(output / "tried.json")
             self.assertEqual(written["deliveries"], 20 * written["events"])
 
     def test_what_one_listener_does_not_have_is_refused(self):
@@ -111,7 +146,7 @@ class Bench(BenchTest):
         output = self.folder / "results"
         result = run_command("bench", "--profile", path, "--output", str(output), timeout=120)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
-        written = json.loads((output / "tried.json").read_text())
+        written = self.written(output / "tried.json")
         self.assertEqual(written["accepted"], written["events"])
         for group, done in zip(groups, written["subscribers"]):
             self.assertEqual((done["lost"], done["reordered"], done["duplicates"]), (0, 0, 0), done)
@@ -136,6 +171,19 @@ class Bench(BenchTest):
         self.assertEqual(written["accepted"] + written["refused"] + written["withheld"], written["events"])
         self.assertEqual(written["deliveries"], 2 * written["accepted"])
         self.assertIn("events were accepted", result.stdout)
+
+    def test_a_repeated_run_is_one_side_of_a_comparison(self):
+        path = self.profile([{"transport": "websocket", "count": 1}], duration="200ms", warm_up="0s")
+        output = self.folder / "results"
+        result = run_command("bench", "--profile", path, "--repeat", "3", "--output", str(output), timeout=120)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertEqual(sorted(os.listdir(output)), [f"tried-{run}.{kind}" for run in (1, 2, 3) for kind in ("html", "json")])
+        self.assertEqual({self.written(output / f"tried-{run}.json")["profile"] for run in (1, 2, 3)}, {"tried"})
+        compared = run_command("bench", "compare", str(output), str(output))
+        self.assertEqual(compared.returncode, 0, compared.stderr)
+        self.assertIn("3 pairs of runs", compared.stdout)
+        for arguments in (["--repeat", "2"], ["--repeat", "2", "--output", str(output), "--search"], ["--repeat", "0"]):
+            self.assertEqual(run_command("bench", "--profile", path, *arguments).returncode, 64, arguments)
 
     def test_a_search_that_finds_no_rate_says_so(self):
         path = self.profile([{"transport": "websocket", "count": 1}], duration="300ms", warm_up="0s",
@@ -189,6 +237,37 @@ class RefusedSubscriptions(BenchTest):
         self.assertEqual(self.service.request("GET", "/v1/subscriptions").json()["subscriptions"], [])
 
 
+class CountedRefusals(BenchTest):
+    """A service that takes eight connections of sixteen publishers: 429 here, 503 below."""
+
+    limits = {"connections_per_address": 8}
+
+    @classmethod
+    def configuration(cls, service):
+        return {"limits": cls.limits}
+
+    def test_refused_events_are_counted_and_what_was_accepted_is_delivered(self):
+        members = {"publish": {"rate": 400, "connections": 16, "overload": True}}
+        path = self.profile([{"transport": "websocket", "count": 2}], **members)
+        output = self.folder / "results"
+        result = run_command("bench", "--profile", path, "--url", self.service.url, "--output", str(output), timeout=120)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        written = self.written(output / "tried.json")
+        self.assertGreater(written["accepted"], 0)
+        self.assertGreater(written["refused"], 0)
+        self.assertIn(written["limited_by"].split()[0:2], (["the", "service,"], ["the", "load"]), "that, or a load that was late")
+        self.assertEqual(written["accepted"] + written["refused"] + written["withheld"], written["events"])
+        self.assertEqual(written["deliveries"], 2 * written["accepted"])
+        del members["publish"]["overload"]
+        path = self.profile([{"transport": "websocket", "count": 2}], **members)
+        ended = run_command("bench", "--profile", path, "--url", self.service.url, timeout=120)
+        self.assertNotEqual(ended.returncode, 0, "without \"overload\" a refusal ends the run")
+
+
+class CountedRefusalsOfAll(CountedRefusals):
+    limits = {"connections": 8, "connections_per_address": 8}
+
+
 class Reports(BenchTest):
     """Results as pages, and beside one another."""
 
@@ -240,11 +319,14 @@ class Reports(BenchTest):
         chromium = self.open(browser.Browser())
         loaded = chromium.page((self.folder / "a" / "tried.html").as_uri())
         count = lambda selector: loaded.run(f"return document.querySelectorAll('{selector}').length")
-        self.assertEqual(count("svg[role=img]"), 3, "the latency curve, and the course of rate and latency")
+        self.assertEqual(count("svg[role=img]"), 4, "the latency curve; the course of deliveries, events and latency")
         self.assertGreater(count("polyline"), 0)
         self.assertEqual(count(".stages tbody tr"), 5)
         self.assertEqual(loaded.run("return document.title"), "fanfare bench: tried")
         self.assertTrue(loaded.run("return document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out")
+        self.assertEqual(loaded.complaints(), [])
+        loaded.run("console.warn('seen')")
+        self.assertIn("seen", str(loaded.complaints()), "a warning is seen")
 
 
 class Tokens(BenchTest):

@@ -39,14 +39,18 @@ package struct BenchResult: Sendable {
     package struct Interval: Sendable {
         /// Seconds from the beginning to its end.
         package var end: Double
-        /// Events sent in it a second.
-        package var published: Double
+        /// Events sent in it a second; nil when it is not known.
+        package var published: Double?
         /// Deliveries in it a second.
         package var delivered: Double
         /// Nanoseconds; nil when nothing came.
         package var p50: Double?
         /// Nanoseconds; nil when nothing came.
         package var p99: Double?
+        /// The greatest in nanoseconds; nil when nothing came.
+        package var most: Double?
+        /// Seconds of CPU that the service used in a second; nil when it is not known.
+        package var cpu: Double?
     }
 
     /// One stage of an event's way through the service.
@@ -105,7 +109,10 @@ package struct BenchResult: Sendable {
         stages = (root["stages"]?.array ?? []).compactMap { $0.object.map(Stage.init) }
         misses = (root["misses"]?.array ?? []).compactMap(\.string)
         limit = root["limited_by"]?.string
-        let names = ["version", "commit"].compactMap { name in root[name]?.string.map { (name, $0) } }
+        let versions = (root["versions"]?.object?.members ?? []).compactMap { member in
+            member.value.string.map { (member.name, $0) }
+        }
+        let names = versions + ["commit"].compactMap { name in root[name]?.string.map { (name, $0) } }
         let parts = ["processor", "cores", "memory_bytes", "kernel"].compactMap { name in
             machine[name].map { (name, $0.string ?? $0.number?.text ?? "") }
         }
@@ -145,10 +152,12 @@ extension BenchResult.Interval {
     fileprivate init?(_ object: JSONObject) {
         guard let end = object["end_seconds"]?.number?.double else { return nil }
         self.end = end
-        published = object["published_per_second"]?.number?.double ?? 0
+        published = object["published_per_second"]?.number?.double
         delivered = object["delivered_per_second"]?.number?.double ?? 0
         p50 = object["p50_ns"]?.number?.double
         p99 = object["p99_ns"]?.number?.double
+        most = object["max_ns"]?.number?.double
+        cpu = object["service_cpu_per_second"]?.number?.double
     }
 }
 

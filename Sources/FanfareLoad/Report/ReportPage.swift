@@ -139,13 +139,24 @@ package struct ReportPage {
         func line(_ title: String, _ value: (BenchResult.Interval) -> Double?) -> LineChart.Series {
             LineChart.Series(title: title, points: result.intervals.compactMap { i in value(i).map { (i.end, $0) } })
         }
-        let rate = LineChart(
-            title: "Deliveries a second", series: [line("deliveries a second") { $0.delivered }],
-            x: (.linear, "since the beginning", seconds), y: (.linear, "", { Markup.count($0) }))
-        let latency = LineChart(
-            title: "Latency of what came", series: [line("p50") { $0.p50 }, line("p99") { $0.p99 }],
-            x: (.linear, "since the beginning", seconds), y: (.logarithmic, "", { Markup.time(nanoseconds: $0) }))
-        return [rate.markup, latency.markup]
+        func chart(
+            _ title: String, _ lines: [LineChart.Series], _ kind: Scale.Kind,
+            _ text: @escaping @Sendable (Double) -> String
+        ) -> String {
+            LineChart(
+                title: title, series: lines.filter { !$0.points.isEmpty },
+                x: (.linear, "since the beginning", seconds), y: (kind, "", text)
+            ).markup
+        }
+        return [
+            chart("Deliveries a second", [line("deliveries") { $0.delivered }], .linear) { Markup.count($0) },
+            chart("Events published a second", [line("events") { $0.published }], .linear) { Markup.count($0) },
+            chart(
+                "Latency of what came", [line("p50") { $0.p50 }, line("p99") { $0.p99 }, line("max") { $0.most }],
+                .logarithmic
+            ) { Markup.time(nanoseconds: $0) },
+            chart("CPU of the service, in cores", [line("cores") { $0.cpu }], .linear) { Markup.number($0, 2) },
+        ]
     }
 
     private static func stages(_ result: BenchResult) -> String {

@@ -10,24 +10,6 @@ package enum JSONSchema: String, Sendable, CaseIterable {
     /// A file of `load-profiles`, for `fanfare bench`.
     case profile
 
-    /// Why there is no schema of a kind.
-    package struct UnknownKind: Error, Sendable, Hashable, CustomStringConvertible {
-        /// What was found, what is allowed.
-        package let description: String
-    }
-
-    /// The kind called `name`.
-    ///
-    /// - Throws: A sentence for the user.
-    package init(named name: String) throws(UnknownKind) {
-        if let kind = Self(rawValue: name) {
-            self = kind
-            return
-        }
-        let allowed = "allowed is " + Self.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: " or ")
-        throw UnknownKind(description: "found \"\(name)\", \(allowed)")
-    }
-
     /// The schema as a text for people.
     package var page: [UInt8] { output.page }
 
@@ -41,11 +23,16 @@ package enum JSONSchema: String, Sendable, CaseIterable {
     }
 
     private func document(_ form: ObjectForm<some Sendable>, title: String) -> JSONOutput {
+        Self.document(title: title, meaning: form.meaning, form.schema)
+    }
+
+    /// A whole schema with `members`.
+    package static func document(title: String, meaning: String, _ members: [JSONOutput.Member]) -> JSONOutput {
         .object(
             [
                 .init("$schema", .string("https://json-schema.org/draft/2020-12/schema")),
                 .init("title", .string(title)),
-                .init("description", .string(form.meaning)),
-            ] + form.schema)
+                .init("description", .string(meaning)),
+            ] + members)
     }
 }

@@ -125,6 +125,9 @@ enum LoadProfileForms {
 }
 
 extension LoadProfile {
+    /// The members of its JSON Schema.
+    package static var schema: [JSONOutput.Member] { LoadProfileForms.profile.schema }
+
     /// The profile as it could be written, with every default.
     package var output: JSONOutput { LoadProfileForms.profile.write(self, .origins) }
 

@@ -56,23 +56,4 @@ extension BenchReport {
         let missed = search.lowestMissed.map { "; \($0) did not" } ?? ""
         return ["\(held) events a second held the goals\(missed), in \(search.tries.count) tries"]
     }
-
-    /// For machines: the same with every try.
-    var searchOutput: [JSONOutput.Member] {
-        guard let search else { return [] }
-        return [
-            .init(
-                "search",
-                .object([
-                    .init("highest_held", search.highestHeld.map { .integer($0) } ?? .null),
-                    .init("lowest_missed", search.lowestMissed.map { .integer($0) } ?? .null),
-                    .init(
-                        "tries",
-                        .array(
-                            search.tries.map {
-                                .object([.init("rate", .integer($0.rate)), .init("held", .boolean($0.isHeld))])
-                            })),
-                ]))
-        ]
-    }
 }

@@ -15,12 +15,22 @@ struct Bench: FanfareCommand {
             Ends with 70 when a delivery is lost, repeated on a socket or out of order, or a goal of the profile is missed.
             """, subcommands: [BenchCompare.self])
 
+    /// What `--repeat` may be: the reports of all runs are kept.
+    private static let runsAllowed = 1...100
+
     @Option(help: ArgumentHelp("The load profile.", valueName: "file"))
     var profile: String?
 
     @Flag(
         help: "Find the highest rate that holds the profile's goals: one run after another, a fresh service for each.")
     var search = false
+
+    @Option(
+        name: .customLong("repeat"),
+        help: ArgumentHelp(
+            "Run so often, with a fresh service each time; --output then holds NAME-1.json and so on, one side of compare.",
+            valueName: "number"))
+    var runs = 1
 
     @Flag(help: "List the profiles of --profiles, and what they are for.")
     var list = false
@@ -39,22 +49,37 @@ struct Bench: FanfareCommand {
     )
     var url: String?
 
-    @Option(help: "The bearer token for --url; without it the environment's FANFARE_TOKEN is used.")
-    var token: String?
-
-    @Option(help: ArgumentHelp("Trust the certificates in this PEM file and no others, for --url.", valueName: "file"))
-    var ca: String?
-
-    @Flag(help: "Accept any certificate of --url. For development only.")
-    var insecure = false
+    @OptionGroup(title: "For --url") var access: ServiceAccess
 
     func perform() throws(CommandFailure) {
         guard list != (profile != nil) else { throw .usage("bench takes either --profile or --list") }
         guard let profile else { return try listProfiles() }
+        guard Self.runsAllowed.contains(runs) else {
+            throw .usage("--repeat is from 1 to \(Self.runsAllowed.upperBound)")
+        }
+        guard runs == 1 || output != nil && !search else { throw .usage("--repeat needs --output, and no --search") }
         let load = try Self.read(profile)
         let loop = try Loops.make()
         Terminal.line("\(Self.name(profile)): \(load.description)")
-        try report(search ? highestRate(load, loop) : measure(load, loop))
+        if runs > 1 { return try measureAgainAndAgain(load, loop) }
+        let report = try search ? highestRate(load, loop) : measure(load, loop)
+        try show(report, as: report.name)
+        guard report.misses.isEmpty else { throw CommandFailure(report.misses.joined(separator: "\n"), code: 70) }
+    }
+
+    /// Measures `runs` times.
+    private func measureAgainAndAgain(_ profile: LoadProfile, _ loop: ClientLoop) throws(CommandFailure) {
+        // All are kept: what is late of an earlier run still finds whom it was for.
+        var reports: [BenchReport] = []
+        defer { withExtendedLifetime(reports) {} }
+        for number in 1...runs {
+            Terminal.line("\(number == 1 ? "" : "\n")run \(number) of \(runs)")
+            let report = try measure(profile, loop)
+            reports.append(report)
+            try show(report, as: "\(report.name)-\(number)")
+        }
+        let misses = reports.enumerated().flatMap { index, report in report.misses.map { "run \(index + 1): \($0)" } }
+        guard misses.isEmpty else { throw CommandFailure(misses.joined(separator: "\n"), code: 70) }
     }
 
     /// Loads a service of its own, or the one at `url`, and waits for the last delivery.
@@ -62,9 +87,7 @@ struct Bench: FanfareCommand {
         let plan = try BenchPlan(profile, run: String(PublishRequests.identifier().prefix(8)))
         let audience = BenchAudience(loop, plan)
         if let url {
-            var options = ServiceOptions()
-            (options.url, options.token, options.ca, options.insecure) = (url, token, ca, insecure)
-            let targets = try BenchTargets(try options.httpTarget(), profile)
+            let targets = try BenchTargets(try access.httpTarget(at: url), profile)
             let webhooks = BenchWebhooks(plan, try audience.openEndpoints(nil))
             // Removing runs the loop, on which sockets and publishers may still be.
             defer { withExtendedLifetime(audience) { webhooks.remove(loop, targets.publish) } }
@@ -110,18 +133,18 @@ struct Bench: FanfareCommand {
         return next
     }
 
-    private func report(_ report: BenchReport) throws(CommandFailure) {
+    /// Prints it, and writes it to the files called `name` where they are wanted.
+    private func show(_ report: BenchReport, as name: String) throws(CommandFailure) {
         for line in report.lines { Terminal.line(line) }
-        if let output { try write(report, to: output) }
-        guard report.misses.isEmpty else { throw CommandFailure(report.misses.joined(separator: "\n"), code: 70) }
+        if let output { try write(report, to: output, as: name) }
     }
 
-    private func write(_ report: BenchReport, to folder: String) throws(CommandFailure) {
+    private func write(_ report: BenchReport, to folder: String, as name: String) throws(CommandFailure) {
         if unsafe mkdir(folder, 0o755) != 0, errno != EEXIST { throw .io("\(folder): cannot be made (errno \(errno))") }
         let json = report.output.page
-        try LocalFile.write(json, to: "\(folder)/\(report.name).json")
-        try LocalFile.write(Array(Self.page(json).text.utf8), to: "\(folder)/\(report.name).html")
-        Terminal.line("written to \(folder)/\(report.name).json and .html")
+        try LocalFile.write(json, to: "\(folder)/\(name).json")
+        try LocalFile.write(Array(Self.page(json).text.utf8), to: "\(folder)/\(name).html")
+        Terminal.line("written to \(folder)/\(name).json and .html")
     }
 
     /// What the service says of the stages of events until now; nil when it does not.

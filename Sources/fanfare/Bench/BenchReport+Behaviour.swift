@@ -30,30 +30,8 @@ extension BenchReport {
         return lines
     }
 
-    private func isSpecial(_ group: BenchAudience.Group) -> Bool {
+    /// Whether its members do more than receive all there is.
+    func isSpecial(_ group: BenchAudience.Group) -> Bool {
         group.audience.behaviour != nil || group.audience.slowPolicy != .catchUp
-    }
-
-    /// For machines: the outcomes of events.
-    var outcomesOutput: [JSONOutput.Member] {
-        let outcomes = audience.outcomes
-        return [
-            .init("accepted", .integer(outcomes.acceptedCount)), .init("refused", .integer(outcomes.refusedCount)),
-            .init("withheld", .integer(outcomes.withheldCount)),
-        ]
-    }
-
-    /// For machines: what a group's sockets did; nothing for those that only receive.
-    func conductOutput(_ index: Int) -> [JSONOutput.Member] {
-        let group = audience.groups[index]
-        guard isSpecial(group) else { return [] }
-        let account = audience.account(ofGroup: index)
-        return [
-            .init("stalls", .integer(group.conduct.stalls)), .init("departures", .integer(group.conduct.departures)),
-            .init("cuts", .integer(group.conduct.cuts)), .init("returns", .integer(group.conduct.returns)),
-            .init("gaps", .integer(group.conduct.gaps)), .init("skipped", .integer(account.skipped)),
-            .init("uncertain", .integer(account.uncertain)),
-            .init("coming_back_ns", Self.output(group.conduct.comingBack)),
-        ]
     }
 }

@@ -5,7 +5,7 @@ import FanfareServer
 /// What a run has shown, for people and for machines.
 struct BenchReport {
     /// Shares of deliveries whose latency is told.
-    private static let percentiles: [(name: String, share: Double)] = [
+    static let percentiles: [(name: String, share: Double)] = [
         ("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999), ("max", 1),
     ]
     /// The share of its cores from which on a side counts as what limited the run.
@@ -54,6 +54,8 @@ struct BenchReport {
             return
                 "the load generator or the machine: 1 % of the events were sent \(Self.milliseconds(late)) ms late or later"
         }
+        let notTaken = audience.outcomes.refusedCount + audience.outcomes.withheldCount
+        if notTaken > 0 { return "the service, which did not take \(notTaken) of the events" }
         guard let cpu = measures.serviceCPU else { return nil }
         let share = cpu / measures.seconds / Double(plan.profile.shards)
         return share > Self.busyShare ? "the service, which used \(Self.share(share)) of its cores" : nil
@@ -106,91 +108,18 @@ struct BenchReport {
     }
 
     /// For machines.
-    var output: JSONOutput {
-        let machine = BenchMachine.current
-        return .object(
-            [
-                .init("profile", .string(name)), .init("at", .string(RFC3339.text(Clock.wall))),
-                .init("version", .string(ServiceVersion.text)),
-                .init("commit", BenchCommit.current.map { .string($0) } ?? .null),
-                .init("command", .string(BenchCommand.text(CommandLine.arguments))),
-                .init("machine", machine.output),
-                .init("load", plan.profile.output), .init("events", .integer(plan.offsets.count)),
-                .init("deliveries", .integer(audience.delivered)), .init("seconds", .number(measures.seconds)),
-                .init("deliveries_per_second", .number(Double(audience.delivered) / measures.seconds)),
-                .init("deliveries_per_cpu_second", deliveriesPerCPU.map { .number($0) } ?? .null),
-                .init("service_cpu_seconds", measures.serviceCPU.map { .number($0) } ?? .null),
-                .init("load_cpu_seconds", .number(measures.loadCPU)),
-                .init("bytes_per_socket", measures.bytesPerSocket.map { .integer($0) } ?? .null),
-                .init("limited_by", limit.map { .string($0) } ?? .null),
-                .init("misses", .array(misses.map { .string($0) })),
-                .init("subscribers", .array(audience.groups.indices.map(groupOutput))),
-                .init("last_of_all_ns", Self.output(audience.timeToLast)),
-                .init("acknowledged_ns", Self.output(measures.acknowledged)),
-                .init("sent_late_ns", Self.output(measures.sendDelay)),
-                .init("intervals", .array(intervals)), .init("stages", .array(stages)),
-            ] + outcomesOutput + searchOutput)
-    }
+    var output: JSONOutput { BenchResultForm.result.write(self) }
 
-    private var deliveriesPerCPU: Double? {
+    /// Deliveries in each second of the service's CPU; nil when it is not known, or nothing.
+    var deliveriesPerCPU: Double? {
         measures.serviceCPU.flatMap { $0 > 0 ? Double(audience.delivered) / $0 : nil }
     }
 
-    private var intervals: [JSONOutput] {
-        let seconds = Double(audience.series.intervalNanoseconds) / 1e9
-        return audience.series.intervals.enumerated().map { index, interval in
-            let latency = interval.latency
-            func time(_ share: Double) -> JSONOutput {
-                latency.count == 0 ? .null : .integer(Int(latency.percentile(share)))
-            }
-            return .object([
-                .init("end_seconds", .number(seconds * Double(index + 1))),
-                .init("published_per_second", .number(Double(interval.published) / seconds)),
-                .init("delivered_per_second", .number(Double(latency.count) / seconds)),
-                .init("p50_ns", time(0.5)), .init("p99_ns", time(0.99)), .init("max_ns", time(1)),
-            ])
-        }
-    }
-
-    private var stages: [JSONOutput] {
-        (measures.stages?.stages ?? []).map { stage in
-            .object([
-                .init("stage", .string(stage.name)), .init("events", .number(stage.count)),
-                .init("mean_seconds", .number(stage.mean)), .init("p50_seconds", .number(stage.quantile(0.5))),
-                .init("p99_seconds", .number(stage.quantile(0.99))),
-            ])
-        }
-    }
-
     /// A group's title, told from those before it with the same one.
-    private func title(_ index: Int) -> String {
+    func title(_ index: Int) -> String {
         let title = audience.groups[index].title
         let alike = audience.groups[..<index].count { $0.title == title }
         return alike == 0 ? title : "\(title) (\(alike + 1))"
-    }
-
-    private func groupOutput(_ index: Int) -> JSONOutput {
-        let group = audience.groups[index]
-        let account = audience.account(ofGroup: index)
-        return .object(
-            [
-                .init("title", .string(title(index))),
-                .init("transport", .string(group.audience.transport.rawValue)),
-                .init("tls", .boolean(group.audience.isEncrypted)), .init("count", .integer(group.members.count)),
-                .init("deliveries", .integer(group.deliveries)), .init("lost", .integer(account.lost)),
-                .init("duplicates", .integer(account.duplicates)), .init("reordered", .integer(account.reordered)),
-                .init("latency_ns", Self.output(group.latency)),
-            ] + conductOutput(index))
-    }
-
-    static func output(_ histogram: Histogram) -> JSONOutput {
-        .object(
-            [.init("count", .integer(Int(histogram.count))), .init("mean", .number(histogram.mean))]
-                + percentiles.map { .init($0.name, .integer(Int(histogram.percentile($0.share)))) }
-                + [
-                    .init(
-                        "curve", .array(histogram.curve.map { .array([.number($0.share), .integer(Int($0.value))]) }))
-                ])
     }
 
     private static func cells(_ histogram: Histogram) -> [String] {

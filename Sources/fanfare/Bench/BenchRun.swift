@@ -46,11 +46,14 @@ final class BenchRun {
     private let service: BenchService?
     private let progress = ProgressLine(tellsFiles: true)
     private var clients: [HTTPClient] = []
+    /// Clients whose connection was refused, and no other answered since.
+    private var refusedClients: Set<Int> = []
     private var request: BenchRequest
     private var next = 0
     private var outcomes: BenchOutcomes { audience.outcomes }
     private var lastChange: (count: Int, at: MonotonicTime) = (0, MonotonicTime(nanoseconds: 0))
     private var failure: CommandFailure?
+    private var isOver = false
     /// What it measured.
     private(set) var measures = Measures()
 
@@ -106,11 +109,27 @@ final class BenchRun {
             audience.start()
             publish()
         }
+        noteCPU(atEndOf: 0)
         watch()
         loop.run()
+        isOver = true
         measures.loadCPU = Self.processCPU - loadBefore
         if let serviceBefore, let after = service?.usage {
             measures.serviceCPU = after.cpuSeconds - serviceBefore.cpuSeconds
+            // The interval in which the run ended.
+            audience.series.noteCPU(total: after.cpuSeconds)
+        }
+    }
+
+    /// Notes what the service has used until the end of so many intervals, and goes on with the next.
+    private func noteCPU(atEndOf count: Int) {
+        guard service != nil, count <= audience.series.countMax else { return }
+        let offset = UInt64(count) * audience.series.intervalNanoseconds
+        // Weak: when the run ends before, the loop may still be used for others.
+        loop.at(plan.startedAt.advanced(byNanoseconds: Int(offset))) { [weak self] in
+            guard let self, !isOver, let usage = service?.usage else { return }
+            audience.series.noteCPU(total: usage.cpuSeconds)
+            noteCPU(atEndOf: count + 1)
         }
     }
 
@@ -140,9 +159,7 @@ final class BenchRun {
     }
 
     private func answered(_ number: Int, _ outcome: HTTPClient.Outcome) {
-        if plan.profile.publish.isOverload, case .response(let response) = outcome,
-            [429, 503].contains(response.status)
-        {
+        if plan.profile.publish.isOverload, isRefusal(outcome, client: number % clients.count) {
             return outcomes.refused(number)
         }
         if let failure = outcome.publishFailure { return end(failure) }
@@ -151,6 +168,17 @@ final class BenchRun {
         else { return end(.unavailable("the service does not say where an event is in the log")) }
         guard number >= plan.measuredFrom else { return }
         measures.acknowledged.record(Clock.monotonic.nanoseconds(since: plan.intended(number)))
+    }
+
+    /// Whether the service takes no more for now: it says so, or has said so and ended the connection with requests unread.
+    private func isRefusal(_ outcome: HTTPClient.Outcome, client: Int) -> Bool {
+        guard case .response(let response) = outcome else { return refusedClients.contains(client) }
+        guard [429, 503].contains(response.status) else {
+            refusedClients.remove(client)
+            return false
+        }
+        if !response.keepAlive { refusedClients.insert(client) }
+        return true
     }
 
     /// Shows how it goes, and ends when everything has come or nothing comes any more.

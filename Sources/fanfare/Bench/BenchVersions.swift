@@ -1,0 +1,43 @@
+import FanfareServer
+import FanfareTLS
+
+/// Versions of what runs in a run, as far as they tell results apart.
+struct BenchVersions {
+    /// This program's.
+    let fanfare: String
+    /// That of the compiler that made it.
+    let swift: String
+    /// That of the TLS library in this process.
+    let openSSL: String
+    /// That of the library for io_uring in this process; nil when its file does not tell.
+    let liburing: String?
+
+    /// Those of this process.
+    static var current: BenchVersions {
+        BenchVersions(
+            fanfare: ServiceVersion.text, swift: compiler, openSSL: TLSLibrary.version, liburing: library("liburing"))
+    }
+
+    /// The language has no name for this, only a question about what is at least there.
+    private static var compiler: String {
+        #if compiler(>=6.4)
+            "6.4 or later"
+        #elseif compiler(>=6.3.3)
+            "6.3.3 or later"
+        #elseif compiler(>=6.3.2)
+            "6.3.2"
+        #elseif compiler(>=6.3.1)
+            "6.3.1"
+        #else
+            "6.3 or earlier"
+        #endif
+    }
+
+    /// The version in the name of a shared library's file, `NAME.so.VERSION`, of those that are mapped.
+    private static func library(_ name: String) -> String? {
+        for line in ProcessFiles.text("/proc/self/maps").split(separator: "\n") {
+            if let place = line.firstRange(of: "/\(name).so.") { return String(line[place.upperBound...]) }
+        }
+        return nil
+    }
+}
