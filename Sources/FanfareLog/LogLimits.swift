@@ -17,11 +17,15 @@ package enum LogLimits {
     package static let reserveHoldNanoseconds: UInt64 = 10_000_000_000
     /// Bytes of a segment between two entries of its sparse index: what a reader skips over at most.
     package static let sparseStrideBytes = 128 << 10
-    /// Bytes written at once while the next segment is filled with zeros: small enough not to delay a batch's sync.
+    /// Bytes written and synced at once while the next segment is filled with zeros: small enough not to delay a batch's
+    /// sync.
     package static let fillBytes = 1 << 20
     /// The next segment is prepared once one part in so many of the current one is written: early enough to be ready long
     /// before it is needed, late enough to cost a start nothing.
     package static let preparationShare = 16
+    /// Bytes of the next segment filled for each byte written to the current one since its preparation began: ready when a
+    /// fifth of the current one is written, without a burst that batches would have to wait for.
+    package static let preparationPace = 8
     /// Pairs of topic and batch remembered for the segment being written. Beyond it the segment is sealed without a topic
     /// index, and catching up reads all of it.
     package static let topicPostingsMax = 1 << 20

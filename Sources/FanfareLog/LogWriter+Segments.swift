@@ -90,11 +90,9 @@ extension LogWriter {
             preparationRetry = nil
             return
         }
-        guard preparation.step == .idle || preparation.failureCode != nil else { return }
-        // A log that is hardly used needs no second file, and a start is not slowed by filling one.
-        let begun = configuration.segmentBytesEffective / LogLimits.preparationShare
-        let isNeeded = mustSwitch || space != .available || waiting.first.map { !active.fits($0.paddedBytes) } ?? false
-        guard isNeeded || active.writtenBytes >= begun else { return }
+        let limit = preparationLimit
+        if let next = preparation.resume(filledTo: limit) { return actions.add(.preparation, next) }
+        guard limit > 0, preparation.step == .idle || preparation.failureCode != nil else { return }
         if let retry = preparationRetry, time.monotonic < retry { return }
         preparationRetry = nil
         actions.add(
@@ -103,12 +101,22 @@ extension LogWriter {
         spare = nil
     }
 
+    /// Bytes of the next segment that may be filled by now: all when it is needed, else some for each byte that was written.
+    /// A log that is hardly used needs no second file, and a start is not slowed by filling one.
+    private var preparationLimit: Int {
+        let isNeeded = mustSwitch || space != .available || waiting.first.map { !active.fits($0.paddedBytes) } ?? false
+        let begun = configuration.segmentBytesEffective / LogLimits.preparationShare
+        return isNeeded ? .max : (Int(active.writtenBytes) - begun) * LogLimits.preparationPace
+    }
+
     private var canStopInPlace: Bool {
         waiting.isEmpty && open == nil && active.fits(LogLimits.blockBytes)
     }
 
     func preparationCompleted(_ result: Int32, _ time: TurnTime) {
-        if let next = preparation.completed(result) { return actions.add(.preparation, next) }
+        if let next = preparation.completed(result, filledTo: preparationLimit) {
+            return actions.add(.preparation, next)
+        }
         if let code = preparation.failureCode { return preparationEnded(code, time) }
         if space == .probing, writing == nil { space = .available }
     }

@@ -3,12 +3,17 @@ import FanfareBase
 /// Makes the next segment's file ready before the current one is full: made, filled with zeros, synced, named. A spare
 /// file, which retention has taken from the log, only gets a new header: its blocks are there already.
 ///
+/// Filling keeps pace with the log, and each piece is synced before the next: the disk never has a whole segment to write
+/// while a batch waits for it.
+///
 /// Order: the name is given only when the contents are durable, and the file is used only when the name is.
 struct SegmentPreparation {
     enum Step: Equatable {
         case idle
         case opening
         case filling(done: Int)
+        /// Filled so far; goes on when the log has come further.
+        case resting(done: Int)
         case syncing
         case renaming
         case syncingDirectory
@@ -66,14 +71,16 @@ struct SegmentPreparation {
         step = .idle
     }
 
-    /// The next action, or nil when it is ready or has failed.
-    mutating func completed(_ result: Int32) -> LogAction.Kind? {
+    /// The next action, or nil when it is ready, rests at `limit` bytes or further, or has failed.
+    mutating func completed(_ result: Int32, filledTo limit: Int) -> LogAction.Kind? {
         if result < 0 { return failed(-result) }
         switch step {
         case .opening:
             return fill(from: 0)
         case .filling(let done):
-            return done + Int(result) < fillEnd ? fill(from: done + Int(result)) : sync()
+            guard done + Int(result) < fillEnd else { return sync() }
+            step = .resting(done: done + Int(result))
+            return resume(filledTo: limit)
         case .syncing:
             step = .renaming
             return .rename(from: source, to: number.fileName)
@@ -89,10 +96,16 @@ struct SegmentPreparation {
         case .removing(let code):
             step = .failed(code: code)
             return nil
-        case .idle, .ready, .failed:
+        case .idle, .resting, .ready, .failed:
             invariant(false, "a preparation's completion belongs to a step in flight")
             return nil
         }
+    }
+
+    /// Goes on when it rests with less than `limit` bytes filled.
+    mutating func resume(filledTo limit: Int) -> LogAction.Kind? {
+        guard case .resting(let done) = step, done < limit else { return nil }
+        return fill(from: done)
     }
 
     private mutating func fill(from done: Int) -> LogAction.Kind {
@@ -104,7 +117,7 @@ struct SegmentPreparation {
         }
         return unsafe .write(
             file, address: UnsafeRawPointer(zeros.pointer), count: min(LogLimits.fillBytes, fillEnd - done),
-            offset: UInt64(done), sync: false)
+            offset: UInt64(done), sync: true)
     }
 
     private mutating func sync() -> LogAction.Kind {

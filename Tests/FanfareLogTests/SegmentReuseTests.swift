@@ -169,4 +169,34 @@ import Testing
         #expect(log.writer.committedThrough == SequenceNumber(200))
         #expect(log.withdrawn.isEmpty)
     }
+
+    @Test func theNextSegmentIsFilledAtTheLogsPaceAndSyncedPieceByPiece() throws {
+        var configuration = LogHarness.small()
+        configuration.segmentBytes = 16 << 20
+        let log = try LogHarness(configuration: configuration)
+        let begun = configuration.segmentBytes / LogLimits.preparationShare
+        var written = 0
+        var unsynced = 0
+        log.intercept = { kind in
+            switch kind {
+            case .write(_, _, let count, _, let sync):
+                unsynced = sync ? 0 : unsynced + count
+                #expect(unsynced <= LogLimits.blockBytes)
+            default: break
+            }
+            return nil
+        }
+        let prepared = { log.storage.files.first { $0.key.hasPrefix("prepared") }?.value.bytes.count ?? 0 }
+        var most = 0
+        while log.storage.files["segment-0000000002.log"] == nil {
+            try #require(written < 8 << 20, "it is ready long before it is needed")
+            log.publish("event \(written)", dataBytes: 3500)
+            written = Int(try #require(log.writer.catalog.all.first).readableEnd)
+            let allowed =
+                max(0, written - begun) * LogLimits.preparationPace + LogLimits.fillBytes + LogLimits.blockBytes
+            #expect(prepared() <= allowed, "\(written) bytes written")
+            most = max(most, prepared())
+        }
+        #expect(most > configuration.segmentBytes / 2)
+    }
 }

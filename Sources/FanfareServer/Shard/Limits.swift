@@ -2,9 +2,10 @@
 enum Limits {
     // MARK: Turn
 
-    /// Connections one turn sends events to, before completions are looked at again: about a millisecond of sends. The
-    /// rest follows in the next turn, so a wide fan-out delays nobody by more than a turn.
-    static let fanoutVisitsPerTurn = 512
+    /// Connections one turn sends events to, before completions are looked at again: a quarter of a millisecond of small
+    /// sends. The rest follows in the next turn, so a wide fan-out delays nobody by more than a turn; what is published
+    /// meanwhile is acknowledged soon and leaves with the same sends.
+    static let fanoutVisitsPerTurn = 64
     /// Bytes of the arena sends of one turn are gathered and sealed in. When it is full the rest waits for the next turn.
     static let arenaBytes = 8 << 20
     /// Bytes of events in a subscriber's first send, and in the one after a send of which the kernel took a part only: one
@@ -151,7 +152,7 @@ enum Limits {
     /// Attempts one subscription begins before the next one has its turn.
     static let attemptsPerVisit = 64
     /// Attempts one turn begins; the rest follows in the next turn, after completions have been looked at.
-    static let attemptsPerTurn = 512
+    static let attemptsPerTurn = 64
     /// Connections to one endpoint, whatever its subscriptions' `concurrency` adds up to. At it attempts wait.
     static let endpointConnectionsMax = 1_024
     /// Requests under way on one HTTP/2 connection, whatever its peer allows. At it another connection is opened.
