@@ -78,7 +78,7 @@ extension EventDecoder {
             var scanner = JSONScanner()
             try envelope.read(&scanner, head.span)
             try envelope.check(head.span)
-            try append(head.span, data: body, bodyData, context, to: staging)
+            try append(envelope, head.span, data: body, bodyData, context, to: staging)
         } catch {
             throw self.error(error, head.span)
         }

@@ -22,13 +22,15 @@ extension EventDecoder {
     }
 
     /// Appends the record of `envelope`, whose source is `source`, to `staging`; `data` is the body that `bodyData` tells of.
+    ///
+    /// The envelope is handed on as a value: reading it from the decoder again and again would check and count each time.
     func append(
-        _ source: Span<UInt8>, data: Span<UInt8>, _ bodyData: BodyData, _ context: PublishContext,
+        _ envelope: Envelope, _ source: Span<UInt8>, data: Span<UInt8>, _ bodyData: BodyData, _ context: PublishContext,
         to staging: RecordStaging
     ) throws(Problem) {
-        let topicBytes = try resolveTopic(source, context)
-        let key = deduplicationKey(source, context)
-        let addsTopic = topicDiffersFromType(source, topicBytes)
+        let topicBytes = try resolveTopic(of: envelope, source, context)
+        let key = deduplicationKey(of: envelope, source, context)
+        let addsTopic = topicDiffersFromType(of: envelope, source, topicBytes)
         // Safe: the context's memory lives as long as the call.
         let traceParent = unsafe PublishContext.stored(context.traceParent, max: EventLimits.traceParentBytesMax)
         let traceState = unsafe PublishContext.stored(context.traceState, max: EventLimits.traceStateBytesMax)
@@ -36,7 +38,7 @@ extension EventDecoder {
         let traceBytes = traceParent.count + traceState.count + baggage.count
         let entries =
             envelope.members.count { $0.isKept && $0.role != .data && $0.role != .base64 } + (addsTopic ? 1 : 0)
-        let bound = sizeBound(topicBytes, traceBytes, dataBytes: data.count, bodyData)
+        let bound = sizeBound(envelope, topicBytes, traceBytes, dataBytes: data.count, bodyData)
         var writer = unsafe RecordWriter(staging.reserve(bound))
         writer.skip(EventRecord.headerBytes + entries * EventRecord.attributeEntryBytes)
         writer.append(identity.span.extracting(first: topicBytes))
@@ -46,7 +48,7 @@ extension EventDecoder {
         var layout = Layout(canonicalStart: writer.offset)
         writePosition(&writer)
         if addsTopic { writeTopic(topicBytes, &writer, &layout) }
-        writeMembers(source, &writer, &layout)
+        writeMembers(of: envelope, source, &writer, &layout)
         writeData(data, bodyData, &writer, &layout)
         writer.append(UInt8(ascii: "}"))
         invariant(layout.attributeCount == entries, "every line of the attribute table is written")
@@ -65,7 +67,9 @@ extension EventDecoder {
     }
 
     /// More than the record can need: respelling only shortens, each kept member brings a comma at most.
-    private func sizeBound(_ topicBytes: Int, _ traceBytes: Int, dataBytes: Int, _ bodyData: BodyData) -> Int {
+    private func sizeBound(
+        _ envelope: Envelope, _ topicBytes: Int, _ traceBytes: Int, dataBytes: Int, _ bodyData: BodyData
+    ) -> Int {
         let perMember = EventRecord.attributeEntryBytes + 4
         let base64Bytes = bodyData.kind == .base64 ? (dataBytes + 2) / 3 * 4 : dataBytes
         return EventRecord.headerBytes + EventRecord.membersOffset + (envelope.members.count + 1) * perMember
@@ -91,7 +95,9 @@ extension EventDecoder {
     }
 
     /// Copies runs of kept members with what is between them, so their spacing stays too.
-    private func writeMembers(_ source: Span<UInt8>, _ writer: inout RecordWriter, _ layout: inout Layout) {
+    private func writeMembers(
+        of envelope: Envelope, _ source: Span<UInt8>, _ writer: inout RecordWriter, _ layout: inout Layout
+    ) {
         var index = 0
         var isFirst = true
         while index < envelope.members.count {
@@ -103,17 +109,18 @@ extension EventDecoder {
             if !isFirst { writer.append(UInt8(ascii: ",")) }
             isFirst = false
             if member.isRespelt {
-                respell(member, source, &writer, &layout)
+                respell(member, of: envelope, source, &writer, &layout)
                 index += 1
             } else {
-                index = writeRun(from: index, source, &writer, &layout)
+                index = writeRun(from: index, of: envelope, source, &writer, &layout)
             }
         }
     }
 
     /// - Returns: The first member after the run.
     private func writeRun(
-        from first: Int, _ source: Span<UInt8>, _ writer: inout RecordWriter, _ layout: inout Layout
+        from first: Int, of envelope: Envelope, _ source: Span<UInt8>, _ writer: inout RecordWriter,
+        _ layout: inout Layout
     ) -> Int {
         let start = envelope.members[first].spelling.lowerBound
         let shift = writer.offset - layout.canonicalStart - start
@@ -134,7 +141,8 @@ extension EventDecoder {
 
     /// A member whose name, or whose base64, is spelt with escapes: written without.
     private func respell(
-        _ member: Envelope.Member, _ source: Span<UInt8>, _ writer: inout RecordWriter, _ layout: inout Layout
+        _ member: Envelope.Member, of envelope: Envelope, _ source: Span<UInt8>, _ writer: inout RecordWriter,
+        _ layout: inout Layout
     ) {
         let name = writer.offset - layout.canonicalStart + 1
         writer.append("\"")

@@ -5,7 +5,9 @@ extension EventDecoder {
     /// Puts the event's topic at the start of `identity`: `?topic=`, else `fanfaretopic`, else `type`.
     ///
     /// - Returns: The topic's bytes.
-    func resolveTopic(_ source: Span<UInt8>, _ context: PublishContext) throws(Problem) -> Int {
+    func resolveTopic(
+        of envelope: Envelope, _ source: Span<UInt8>, _ context: PublishContext
+    ) throws(Problem) -> Int {
         identity.removeAll(keepingCapacity: true)
         var member: Int?
         // Safe: the context's memory lives as long as the call.
@@ -20,7 +22,7 @@ extension EventDecoder {
         do throws(TopicError) {
             try Topic.validate(identity.span)
         } catch {
-            throw .rule(.topic, member, topicDetail(error, member))
+            throw .rule(.topic, member, topicDetail(error, member.map { envelope.members[$0].role }))
         }
         if !context.mayUseReservedTopics, Topic.isReserved(identity.span) {
             throw .rule(
@@ -29,14 +31,16 @@ extension EventDecoder {
         return identity.count
     }
 
-    private func topicDetail(_ error: TopicError, _ member: Int?) -> String {
-        guard let member else { return "The topic \(error)." }
-        if envelope.members[member].role == .fanfaretopic { return "The topic in fanfaretopic \(error)." }
+    private func topicDetail(_ error: TopicError, _ role: Envelope.Role?) -> String {
+        guard let role else { return "The topic \(error)." }
+        if role == .fanfaretopic { return "The topic in fanfaretopic \(error)." }
         return "The type cannot be the topic: it \(error). Name a topic with ?topic= or the attribute fanfaretopic."
     }
 
     /// The key of the topic in `identity` with the event's source and id.
-    func deduplicationKey(_ source: Span<UInt8>, _ context: PublishContext) -> DeduplicationKey {
+    func deduplicationKey(
+        of envelope: Envelope, _ source: Span<UInt8>, _ context: PublishContext
+    ) -> DeduplicationKey {
         for role in [Envelope.Role.source, .id] {
             identity.append(0)
             if let member = envelope[role] {
@@ -50,7 +54,7 @@ extension EventDecoder {
     }
 
     /// Whether the first `topicBytes` of `identity` are something else than the event's type.
-    func topicDiffersFromType(_ source: Span<UInt8>, _ topicBytes: Int) -> Bool {
+    func topicDiffersFromType(of envelope: Envelope, _ source: Span<UInt8>, _ topicBytes: Int) -> Bool {
         guard let member = envelope[.type] else { return true }
         let start = identity.count
         JSONUnescape.append(source, envelope.members[member].content, to: &identity)

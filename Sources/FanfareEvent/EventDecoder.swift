@@ -92,7 +92,7 @@ package final class EventDecoder {
             throw .rule(.tooLarge, nil, Self.tooLarge(envelope.range.count, context))
         }
         try envelope.check(body)
-        try append(body, data: Span<UInt8>(), .none, context, to: staging)
+        try append(envelope, body, data: Span<UInt8>(), .none, context, to: staging)
     }
 
     private func requireEnd(_ scanner: inout JSONScanner, _ body: Span<UInt8>) throws(Problem) {

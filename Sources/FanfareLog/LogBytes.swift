@@ -44,7 +44,8 @@ import FanfareBase
     }
 }
 
-/// Bytes that this object owns, aligned to a block; freed when the last holder lets go, on whatever thread that is.
+/// Bytes that this object owns, aligned to a block; freed, or given back to their pool, when the last holder lets go, on
+/// whatever thread that is.
 ///
 /// Whoever made it may change it until it is shared; from then on nobody does.
 @safe package final class LogMemory: @unchecked Sendable {
@@ -52,15 +53,24 @@ import FanfareBase
     package let pointer: UnsafeMutableRawPointer
     /// How many bytes there are.
     package let capacity: Int
+    private let pool: LogMemoryPool?
 
     /// Memory for at least `capacity` bytes, rounded up to whole blocks; not initialised.
-    package init(capacity: Int) {
-        let blocks = max(1, (capacity + LogLimits.blockBytes - 1) / LogLimits.blockBytes)
-        self.capacity = blocks * LogLimits.blockBytes
-        unsafe pointer = UnsafeMutableRawPointer.allocate(byteCount: self.capacity, alignment: LogLimits.blockBytes)
+    package convenience init(capacity: Int) { self.init(capacity: capacity, pool: nil) }
+
+    /// The same, from `pool` when it has some, and given back to it.
+    init(capacity: Int, pool: LogMemoryPool?) {
+        self.pool = pool
+        let wanted = roundedToBlocks(max(1, capacity))
+        if let spare = unsafe pool?.take(wanted) {
+            unsafe (pointer, self.capacity) = unsafe spare
+        } else {
+            unsafe pointer = UnsafeMutableRawPointer.allocate(byteCount: wanted, alignment: LogLimits.blockBytes)
+            self.capacity = wanted
+        }
     }
 
-    deinit { unsafe pointer.deallocate() }
+    deinit { if let pool { unsafe pool.give(pointer, capacity) } else { unsafe pointer.deallocate() } }
 
     func bytes(_ range: Range<Int>) -> LogBytes {
         invariant(range.lowerBound >= 0 && range.upperBound <= capacity, "a view stays inside its memory")

@@ -11,6 +11,11 @@ package enum LogLimits {
     package static let segmentBytesMin = 64 << 10
     /// Largest segment, in bytes; larger ones are lowered to it, so that a block number fits 32 bits with room.
     package static let segmentBytesMax = 4 << 30
+    /// Bytes from which a batch's memory is kept for another one instead of being freed; smaller memory the allocator has at
+    /// hand anyway.
+    package static let spareBytesMin = 64 << 10
+    /// Bytes of such memory kept at most; beyond it the oldest is freed.
+    package static let spareBytesMax = 4 << 20
     /// Numbers reserved ahead while topics with `written` durability are in use: what an unclean stop loses at most.
     package static let sequenceReserve: UInt64 = 1 << 20
     /// How long after the last `written` append numbers are still reserved ahead, in nanoseconds.

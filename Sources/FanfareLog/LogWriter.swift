@@ -23,6 +23,7 @@ package final class LogWriter {
     var open: OpenBatch?
     var waiting: [OpenBatch] = []
     var waitingBytes = 0
+    private let memoryPool = LogMemoryPool()
     var sizeHint = (bytes: LogLimits.blockBytes, records: 16)
     var lastWrittenAppend: WallTime?
     var deduplication: DeduplicationIndex
@@ -209,7 +210,7 @@ package final class LogWriter {
         }
         let batch = OpenBatch(
             first: nextSequence, time: now, expecting: max(sizeHint.bytes, BatchHeader.bytes + bytes),
-            records: sizeHint.records, seed: identity.checksumSeed)
+            records: sizeHint.records, seed: identity.checksumSeed, from: memoryPool)
         open = batch
         return batch
     }

@@ -4,6 +4,7 @@ import FanfareBase
 final class OpenBatch {
     let first: SequenceNumber
     private(set) var memory: LogMemory
+    private let pool: LogMemoryPool
     private(set) var length = BatchHeader.bytes
     private(set) var offsets = ContiguousArray<UInt32>()
     /// Of the records so far. Kept up while the batch before is being synced, so that writing this one does not wait for it.
@@ -18,12 +19,16 @@ final class OpenBatch {
     var offset: UInt64 = 0
 
     /// An empty batch that begins with number `first` and expects about as much as the last one had; checksums begin with
-    /// `seed`.
-    init(first: SequenceNumber, time: WallTime, expecting bytes: Int, records: Int, seed: UInt32) {
+    /// `seed`, memory comes from `pool`.
+    init(
+        first: SequenceNumber, time: WallTime, expecting bytes: Int, records: Int, seed: UInt32,
+        from pool: LogMemoryPool
+    ) {
         self.first = first
         bodyChecksum = seed
         times = time...time
-        memory = LogMemory(capacity: bytes)
+        self.pool = pool
+        memory = LogMemory(capacity: bytes, pool: pool)
         offsets.reserveCapacity(records)
     }
 
@@ -74,7 +79,7 @@ final class OpenBatch {
 
     private func reserve(_ bytes: Int) {
         guard bytes > memory.capacity else { return }
-        let larger = LogMemory(capacity: max(bytes, memory.capacity * 2))
+        let larger = LogMemory(capacity: max(bytes, memory.capacity * 2), pool: pool)
         larger.copy(memory.bytes(0..<length), at: 0)
         memory = larger
     }

@@ -54,4 +54,23 @@ import Testing
         #expect(read.lost.isEmpty)
         #expect(again.publish("event 3", topic: "t.3") == .duplicate(of: SequenceNumber(4)))
     }
+
+    @Test func aLargeBatchsMemoryIsUsedAgainOnceNobodyHoldsIt() throws {
+        var configuration = LogHarness.small()
+        configuration.segmentBytes = 16 << 20
+        configuration.batchBytesMax = 1 << 20
+        configuration.backlogBytesMax = 4 << 20
+        let log = try LogHarness(configuration: configuration)
+        let publish = { (id: String) throws -> Int in
+            log.publish(id, dataBytes: 200_000)
+            return unsafe Int(bitPattern: try #require(log.committed.last).record(0).bytes.baseAddress)
+        }
+        let first = try publish("1")
+        let second = try publish("2")
+        #expect(second != first, "it is held")
+        log.committed.removeFirst()
+        #expect(try publish("3") == first)
+        #expect(try publish("4") != second)
+        #expect(try log.read().events == [1: "1", 2: "2", 3: "3", 4: "4"])
+    }
 }
