@@ -87,10 +87,10 @@ test: deps browsers $(VENV)/complete ## run every test and the linter
 	echo "lint             $$(verdict $$lint)"
 	[ $$((swift + blackbox + lint)) -eq 0 ]
 
-bench: build ## measure fan-out, idle connections and webhooks beside others (needs a quiet machine)
-	@Benchmarks/fanout.sh
-	Benchmarks/idle.sh
-	Benchmarks/webhooks.sh
+ONLY ?=
+bench: build ## measure every table of docs/BENCHMARKS.md (needs a quiet machine, and hours): ONLY="idle peers" for some
+	@swift build -c release --product logbench
+	ONLY="$(ONLY)" Benchmarks/all.sh
 
 PEERS := gcc libc6-dev nginx libnginx-mod-nchan nats-server mosquitto redis-server
 PEER_OPTIONS ?=
@@ -111,7 +111,6 @@ SEED ?=
 crash: build ## kill the real binary under load and reconcile: ROUNDS=N rounds (60), from seed SEED on (1)
 	@FANFARE="$${FANFARE:-$$PWD/$(BINARY)}" python3 Tests/crash/crash.py --rounds $(or $(ROUNDS),60) --seed $(or $(SEED),1)
 
-ONLY ?=
 FUZZ_SECONDS ?= 30
 fuzz: deps ## change good inputs at random and feed them to every decoder: FUZZ_SECONDS each; ONLY=, SEED=, ROUNDS=
 	@swift build -c release --build-tests

@@ -3,13 +3,16 @@
 import json
 import os
 import pathlib
+import subprocess
 import tempfile
 import unittest
+from xml.etree import ElementTree
 
 import browser
 from harness import FanfareTest, run_command
 
-PROFILES = pathlib.Path(__file__).resolve().parents[2] / "load-profiles"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROFILES = ROOT / "load-profiles"
 EVERYONE = [{"transport": transport, "count": 4, "tls": tls}
             for transport in ("websocket", "sse", "stream", "webhook") for tls in (False, True)]
 
@@ -310,6 +313,20 @@ class Reports(BenchTest):
         (self.folder / "wrong.json").write_text("{}")
         wrong = self.compare(a, str(self.folder / "wrong.json"))
         self.assertEqual((wrong.returncode, "no result of fanfare bench" in wrong.stderr), (65, True), wrong.stderr)
+
+    def test_plots_are_made_of_results_and_of_the_tables_as_they_are(self):
+        (a,) = self.results("a")
+        made = self.folder / "made.svg"
+        plot = lambda kind, *inputs: subprocess.run([ROOT / "Benchmarks" / "plot.py", kind, made, *inputs], check=True, timeout=60)
+        plot("latency", f"{a}/tried.json")
+        self.assertEqual(len(ElementTree.fromstring(made.read_text()).findall(".//{*}polyline")), 1)
+        plot("depths")
+        self.assertEqual(made.read_text(), (ROOT / "docs" / "plots" / "depths.svg").read_text(), "make bench ONLY=plots")
+        table = self.folder / "table"
+        table.write_text("| | deliveries/s, 1 under way | to Fanfare | 16 under way | to Fanfare |\n|---|---|---|---|---|\n"
+                         "| a; **lost 3** | 101 k | 1.00 | 1.90 M | 1.00 |\n| b | **not installed** | | | |\n")
+        plot("peers", table)
+        self.assertIn("1,900,000", made.read_text())
 
     @unittest.skipIf(browser.reason_not_to(), str(browser.reason_not_to()))
     def test_a_page_stands_on_its_own_in_a_browser(self):
