@@ -31,7 +31,7 @@ final class EchoHandler: ConnectionHandler {
     func outOfMemory(on connection: Connection, shard: Shard) {
         close(.tryAgainLater, "out of memory", on: connection, shard: shard)
         decoder = WebSocketDecoder(role: .server, messageBytesMax: 0)
-        connection.heldInput = []
+        connection.heldInput = HeldBytes()
     }
 
     var inflates: Bool { isCompressed }

@@ -152,7 +152,7 @@ final class HTTPHandler: ConnectionHandler {
         let ticket = held?.ticket ?? responses.take(ResponseQueue.Framing(keepAlive: false, minorVersion: 1))
         held = nil
         responses.fill(ticket, .outOfMemory)
-        connection.heldInput = []
+        connection.heldInput = HeldBytes()
         decoder = HTTPRequestDecoder(limits: HTTPLimits())
         flush(on: connection, shard: shard)
     }

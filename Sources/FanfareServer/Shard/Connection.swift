@@ -82,7 +82,7 @@ enum SendSource {
     /// The handler wants no input for now; the receive was cancelled or not re-armed.
     var receivePaused = false
     /// Input the handler does not take at present; see `Shard.readOn`.
-    var heldInput: [UInt8] = []
+    var heldInput = HeldBytes()
     /// The TLS session has been ended from our side.
     var saidGoodbye = false
     /// It stands in the queue of those whose compressed messages wait for the next turn.

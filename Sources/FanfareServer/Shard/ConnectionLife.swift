@@ -372,7 +372,7 @@ extension Shard {
         connection.phase = .closing
         let handler = connection.handler
         connection.handler = nil
-        connection.heldInput = []
+        connection.heldInput = HeldBytes()
         handler?.closed(on: connection, shard: self)
         countInput(of: connection)
         if let timer = connection.timer { timers.cancel(timer) }

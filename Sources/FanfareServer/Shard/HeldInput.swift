@@ -11,7 +11,7 @@ extension Shard {
     /// Gives plain bytes to the handler, or puts them behind those that wait.
     func deliver(_ bytes: UnsafeRawBufferPointer, on connection: Connection) {
         if connection.receivePaused {
-            connection.heldInput += unsafe Array(bytes)
+            unsafe connection.heldInput.append(bytes)
         } else {
             unsafe connection.handler?.received(bytes, on: connection, shard: self)
         }
@@ -22,7 +22,7 @@ extension Shard {
     func hold(_ rest: ByteView, on connection: Connection) {
         // What was said about the input before it may have ended the connection.
         guard connection.phase != .closing else { return }
-        connection.heldInput = rest.array
+        connection.heldInput = inputReadOn.remaining(rest)
         pauseReceive(connection)
         queueForInflating(connection)
     }
@@ -36,10 +36,13 @@ extension Shard {
         }
         connection.receivePaused = false
         let waiting = connection.heldInput
-        connection.heldInput = []
+        connection.heldInput = HeldBytes()
         if !waiting.isEmpty {
-            // Safe: the array outlives the call.
+            let outer = inputReadOn
+            inputReadOn = waiting
+            // Safe: the bytes outlive the call.
             unsafe waiting.withUnsafeBytes { unsafe handler.received($0, on: connection, shard: self) }
+            inputReadOn = outer
         }
         accountForInput(of: connection)
         armReceive(connection)
@@ -59,7 +62,7 @@ extension Shard {
     /// Counts what is kept of the connection's input, also when that is nothing any more.
     func countInput(of connection: Connection) {
         let isOver = connection.phase == .closing
-        let kept = isOver ? 0 : connection.heldInput.count + (connection.handler?.retainedBytes ?? 0)
+        let kept = isOver ? 0 : connection.heldInput.byteCount + (connection.handler?.retainedBytes ?? 0)
         connectionBytes += kept - connection.inputBytesCounted
         connection.inputBytesCounted = kept
     }

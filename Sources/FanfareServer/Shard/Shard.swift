@@ -104,6 +104,8 @@ package final class Shard {
         return inflater
     }
     private var inflaterInUse: MessageInflater?
+    /// What `readOn` is giving to a handler just now.
+    var inputReadOn = HeldBytes()
     /// Sockets whose compressed messages wait for the next turn, in the order in which they came; some of them gone.
     var awaitingInflater = RingQueue<SlotTable<Connection>.Key>(limit: .max >> 1)
     /// Compresses what is echoed.

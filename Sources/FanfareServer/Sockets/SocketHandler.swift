@@ -119,7 +119,7 @@ final class SocketHandler: ConnectionHandler {
         close(.tryAgainLater, "out of memory", on: connection, shard: shard)
         webSocket = nil
         lines = nil
-        connection.heldInput = []
+        connection.heldInput = HeldBytes()
     }
 
     var inflates: Bool { wire == .deflatedWebSocket }
