@@ -1,7 +1,7 @@
 // floor PORT [FILE]: the least that takes requests in. One io_uring loop, one thread: receives HTTP requests with a
 // Content-Length, and answers each with 202. With FILE, the bodies of all requests that came are first written to it and
 // synced with one write and one sync, while the next ones are received: group commit without decoding, numbers, duplicates,
-// checksums or readers. FILE is filled beforehand and used round and round. Ends with its standard input.
+// checksums or readers. FILE is filled beforehand and used round and round.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum { CONNECTIONS = 4096, ROOM = 64 << 10, BATCH = 8 << 20, FILE_BYTES = 64 << 20 };
-enum { ACCEPT, RECEIVE, SEND, WRITE, END };
+enum { ACCEPT, RECEIVE, SEND, WRITE };
 static const char ANSWER[] = "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 106\r\n\r\n"
     "{\"accepted\":1,\"duplicates\":0,\"position\":\"0123456789abcdef-000000000001\",\"durability\":\"synced\",\"padding\":\"xxx\"}";
 
@@ -121,10 +121,6 @@ int main(int argc, char **argv)
     struct io_uring_sqe *sqe = next();
     io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, 0);
     mark(sqe, ACCEPT, 0);
-    char byte;
-    sqe = next();
-    io_uring_prep_read(sqe, 0, &byte, 1, -1);
-    mark(sqe, END, 0);
     for (;;) {
         commit();
         if (io_uring_submit_and_wait(&ring, 1) < 0) return perror("enter"), 74;
@@ -133,7 +129,6 @@ int main(int argc, char **argv)
         io_uring_for_each_cqe(&ring, head, cqe) {
             seen++;
             int what = cqe->user_data >> 32, d = (int)cqe->user_data;
-            if (what == END) return 0;
             if (what == ACCEPT) {
                 if (cqe->res < 0 || cqe->res >= CONNECTIONS) return fprintf(stderr, "accept: %d\n", cqe->res), 69;
                 setsockopt(cqe->res, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
