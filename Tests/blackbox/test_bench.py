@@ -94,6 +94,23 @@ class Bench(BenchTest):
         for transport in ("websocket", "sse with tls", "stream", "webhook with tls", "acknowledged", "limited by"):
             self.assertIn(transport, result.stdout)
 
+    def test_the_commit_is_that_of_the_checkout_also_of_a_further_worktree(self):
+        path = self.profile([{"transport": "websocket", "count": 1}], duration="100ms", warm_up="0s")
+        repository, worktree, outside = (self.folder / name for name in ("repository", "worktree", "outside"))
+        own = repository / ".git" / "worktrees" / "further"
+        for folder in (own, repository / ".git" / "refs" / "heads", worktree, outside):
+            folder.mkdir(parents=True)
+        (repository / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+        (repository / ".git" / "refs" / "heads" / "main").write_text("a" * 40 + "\n")
+        (repository / ".git" / "packed-refs").write_text("# pack-refs with: peeled\n" + "b" * 40 + " refs/heads/other\n")
+        (worktree / ".git").write_text(f"gitdir: {own}\n")
+        (own / "HEAD").write_text("ref: refs/heads/other\n")
+        (own / "commondir").write_text("../..\n")
+        for folder, commit in ((repository, "a" * 40), (worktree, "b" * 40), (outside, None)):
+            result = run_command("bench", "--profile", path, "--url", self.service.url, "--output", "out", cwd=folder, timeout=60)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+            self.assertEqual(self.written(folder / "out" / "tried.json")["commit"], commit, folder)
+
     def test_a_service_that_is_there_is_measured_and_left_as_it_was(self):
         path = self.profile([{"transport": "websocket", "count": 3}, {"transport": "sse", "count": 3}])
         before = self.service.request("GET", "/v1/subscriptions").json()

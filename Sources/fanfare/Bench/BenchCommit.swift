@@ -2,12 +2,17 @@
 enum BenchCommit {
     /// Its hash; nil outside a checkout.
     static var current: String? {
-        let head = line(".git/HEAD")
+        // Of a further worktree `.git` is a file that names its folder, which names the one that all share (gitrepository-layout(5)).
+        let link = line(".git")
+        let own = link.hasPrefix("gitdir: ") ? String(link.dropFirst(8)) : ".git"
+        let common = line("\(own)/commondir")
+        let shared = common.isEmpty ? own : common.hasPrefix("/") ? common : "\(own)/\(common)"
+        let head = line("\(own)/HEAD")
         guard head.hasPrefix("ref: ") else { return head.isEmpty ? nil : head }
         let reference = String(head.dropFirst(5))
-        let loose = line(".git/\(reference)")
+        let loose = line("\(shared)/\(reference)")
         if !loose.isEmpty { return loose }
-        let packed = ProcessFiles.text(".git/packed-refs").split(separator: "\n")
+        let packed = ProcessFiles.text("\(shared)/packed-refs").split(separator: "\n")
         return packed.first { $0.hasSuffix(" \(reference)") }.map { String($0.prefix { $0 != " " }) }
     }
 
