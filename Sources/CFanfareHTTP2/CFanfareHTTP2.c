@@ -85,9 +85,19 @@ static ssize_t on_read_body(nghttp2_session *session, int32_t id, uint8_t *targe
     return (ssize_t)count;
 }
 
+// A promise follows a request, and a request our SETTINGS, which want none (RFC 9113, sections 6.5.2 and 8.4): no peer that
+// keeps to the protocol sends one, whether it has acknowledged them or not.
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *context) {
+    (void)context;
+    if (head->type != NGHTTP2_PUSH_PROMISE) return 0;
+    nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *context) {
     (void)session;
-    struct stream *stream = stream_of(context, frame->hd.stream_id);
+    struct fanfare_http2 *connection = context;
+    struct stream *stream = stream_of(connection, frame->hd.stream_id);
     if (stream != NULL) stream->coming_status = 0;
     return 0;
 }
@@ -215,6 +225,7 @@ static bool set_up(struct fanfare_http2 *connection) {
     nghttp2_option *options = NULL;
     bool is_made = nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&options) == 0;
     if (is_made) {
+        nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
         nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
@@ -270,6 +281,16 @@ static void forget_told(struct fanfare_http2 *connection) {
     if (told != NULL && told->is_closed) stream_free(connection, told);
 }
 
+static void tell(const struct stream *stream, struct fanfare_http2_event *event) {
+    event->outcome = stream->outcome;
+    event->token = stream->token;
+    event->status = stream->status;
+    event->error_code = stream->error_code;
+    event->values = stream->values;
+    event->body = stream->kept;
+    event->body_bytes = stream->kept_bytes;
+}
+
 bool fanfare_http2_next(struct fanfare_http2 *connection, struct fanfare_http2_event *event) {
     forget_told(connection);
     struct stream *stream = connection->first_over;
@@ -281,13 +302,14 @@ bool fanfare_http2_next(struct fanfare_http2 *connection, struct fanfare_http2_e
     stream->is_told = true;
     stream->is_given = true;
     if (!is_wanted) return fanfare_http2_next(connection, event);
-    event->outcome = stream->outcome;
-    event->token = stream->token;
-    event->status = stream->status;
-    event->error_code = stream->error_code;
-    event->values = stream->values;
-    event->body = stream->kept;
-    event->body_bytes = stream->kept_bytes;
+    tell(stream, event);
+    return true;
+}
+
+bool fanfare_http2_begun(struct fanfare_http2 *connection, int32_t id, struct fanfare_http2_event *event) {
+    struct stream *stream = stream_of(connection, id);
+    if (stream == NULL || stream->status == 0) return false;
+    tell(stream, event);
     return true;
 }
 
@@ -299,6 +321,16 @@ static nghttp2_nv field(const char *name, size_t name_bytes, const uint8_t *valu
                      (name_bytes == 17 && memcmp(name, "webhook-signature", 17) == 0);
     return (nghttp2_nv){(uint8_t *)name, (uint8_t *)value, name_bytes, value_bytes,
                         is_unique ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE};
+}
+
+static bool is_blank(uint8_t byte) { return byte == ' ' || byte == '\t'; }
+
+// The field's line, without the blanks around its value, with which HTTP/2 would be malformed (RFC 9113, section 8.2.1).
+static nghttp2_nv trimmed(const uint8_t *line, const uint8_t *colon, const uint8_t *line_end) {
+    const uint8_t *value = colon + 1;
+    while (value < line_end && is_blank(*value)) value++;
+    while (line_end > value && is_blank(line_end[-1])) line_end--;
+    return field((const char *)line, (size_t)(colon - line), value, (size_t)(line_end - value));
 }
 
 // Splits an HTTP/1.1 head into fields; how many, 0 when it is none or has too many. `head_bytes`: its end.
@@ -320,7 +352,7 @@ static size_t split(const uint8_t *text, size_t count, nghttp2_nv *fields, size_
         const uint8_t *line_end = memchr(line, '\r', (size_t)(end - line));
         const uint8_t *colon = line_end == NULL ? NULL : memchr(line, ':', (size_t)(line_end - line));
         if (colon == NULL || line_end - colon < 2) return 0;
-        nghttp2_nv one = field((const char *)line, (size_t)(colon - line), colon + 2, (size_t)(line_end - colon - 2));
+        nghttp2_nv one = trimmed(line, colon, line_end);
         if (one.namelen == 4 && memcmp(one.name, "host", 4) == 0) {
             fields[2].value = one.value;
             fields[2].valuelen = one.valuelen;

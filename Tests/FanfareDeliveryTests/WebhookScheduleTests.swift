@@ -471,6 +471,20 @@ struct Changes: Equatable {
         #expect(harness.finish(2, .delivered).health == nil)
     }
 
+    @Test func aRequestThatIsNoAttemptCountsForTheRateAgreedTo() {
+        var harness = ScheduleHarness()
+        harness.schedule.spaceAttempts(by: 2_000_000_000)
+        harness.upcoming = [1, 2]
+        for _ in 0..<2 { harness.schedule.requested(now: harness.now.monotonic) }
+        #expect(harness.attempts() == [])
+        harness.seconds += 3.9
+        #expect(harness.attempts() == [])
+        harness.seconds += 0.1
+        #expect(harness.attempts() == ["1/1"])
+        harness.seconds += 2
+        #expect(harness.attempts() == ["2/1"])
+    }
+
     private func range(_ from: UInt64, _ to: UInt64) -> ClosedRange<SequenceNumber> {
         SequenceNumber(from)...SequenceNumber(to)
     }

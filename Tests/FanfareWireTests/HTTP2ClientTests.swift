@@ -130,6 +130,50 @@ private let request = Array(
         }
     }
 
+    @Test(arguments: [false, true]) func aPromiseEndsTheConnectionWhetherOurSettingsAreAcknowledgedOrNot(
+        isAcknowledged: Bool
+    ) throws {
+        let client = try makeClient()
+        _ = client.request(request, token: 1)
+        _ = output(client)
+        #expect(receive(settings + (isAcknowledged ? frame(4, flags: 1) : []), by: client))
+        _ = output(client)
+        // Of stream 2, on the request's: GET https://a/.
+        let promise = frame(5, flags: 4, stream: 1, [0, 0, 0, 2, 0x82, 0x87, 0x84, 0x01, 0x01, 0x61])
+        #expect(!receive(promise, by: client))
+        // GOAWAY, no stream of the peer's, PROTOCOL_ERROR.
+        #expect(output(client) == frame(7, [0, 0, 0, 0, 0, 0, 0, 1]))
+    }
+
+    @Test func aFieldValueIsSentWithoutTheBlanksAroundIt() throws {
+        func sent(_ value: String) throws -> [UInt8] {
+            let client = try makeClient()
+            let text = "POST / HTTP/1.1\r\nhost: a\r\nx-a:\(value)\r\ncontent-length: 0\r\n\r\n"
+            #expect(client.request(Array(text.utf8), token: 1) == 1)
+            return output(client)
+        }
+        let plain = try sent(" b c")
+        for value in ["  b c", " \tb c", " b c ", " b c\t", "\t b c \t "] {
+            #expect(try sent(value) == plain, "\(value)")
+        }
+        #expect(try sent(" \t ") == sent(" "))
+    }
+
+    @Test func anAnswerThatHasBegunTellsWhatHasComeOfIt() throws {
+        let client = try makeClient()
+        #expect(client.request(request, token: 3) == 1)
+        _ = output(client)
+        #expect(receive(settings, by: client))
+        #expect(client.begun(1) == nil)
+        // `webhook-allowed-rate: 60`, a literal that is not indexed.
+        let field = [0x00, 20] + Array("webhook-allowed-rate".utf8) + [2] + Array("60".utf8)
+        #expect(receive(frame(1, flags: 4, stream: 1, [0x88] + field), by: client))
+        let begun = try #require(client.begun(1))
+        #expect(begun.status == 200)
+        #expect(begun.allowedRate == Array("60".utf8))
+        #expect(client.next() == nil)
+    }
+
     @Test func aTextThatIsNoRequestBeginsNoStream() throws {
         let client = try makeClient()
         for text in [

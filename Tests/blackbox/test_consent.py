@@ -63,6 +63,7 @@ class Consent(WebhookTest):
     def test_what_counts_as_agreeing(self):
         topic = self.topic()
         answers = {
+            "/cut": {"raw": f"HTTP/1.1 200 OK\r\nwebhook-allowed-origin: {ORIGIN}\r\ncontent-length: 9\r\n\r\ncut".encode()},
             "/any": agreed("*"), "/case": agreed(ORIGIN.upper()), "/ok": agreed() | {"status": 200}, "/rate": agreed(rate="*"),
         }
         for path, answer in answers.items():
@@ -95,6 +96,18 @@ class Consent(WebhookTest):
         eventually(lambda: len(self.posted(path)) == 4, what="four deliveries", seconds=15)
         times = [d.time for d in self.posted(path)]
         self.assertGreater(max(times) - min(times), 2, "60 a minute: three seconds from the first to the fourth")
+
+    def test_a_test_counts_for_the_rate_that_was_agreed_to(self):
+        topic, path = self.topic(), "/tested"
+        name = self.ask([topic], [agreed(rate="15")], path)
+        eventually(lambda: self.consent(name)["state"] == "granted", what="consent")
+        answer = self.service.request("POST", f"/v1/subscriptions/{name}/test")
+        self.assertEqual(answer.status, 200, answer.body)
+        self.service.publish(event(type=topic))
+        eventually(lambda: len(self.posted(path)) == 2, what="the event after the test", seconds=15)
+        test, delivery = self.posted(path)
+        self.assertEqual(test.event()["type"], "dev.fanfare.test")
+        self.assertGreater(delivery.time - test.time, 2, "15 a minute: four seconds from one to the next")
 
     def test_without_the_setting_nobody_is_asked(self):
         topic = self.topic()

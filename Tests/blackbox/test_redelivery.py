@@ -173,6 +173,23 @@ class TestSends(RedeliveryTest):
         self.post(name, "disable")
         self.assertTrue(self.post(name, "test").json()["delivered"])
 
+    def test_a_test_beside_load_arrives_whole_and_so_does_the_load(self):
+        topic = self.topic()
+        name = self.subscribe(topic)
+        sent, tests = [], []
+        for round in range(20):
+            batch = [event(type=topic, data={"round": round, "padding": "x" * 2000}) for _ in range(30)]
+            self.service.publish(*batch)
+            sent += batch
+            tests.append(self.post(name, "test").json())
+        self.assertEqual([t["delivered"] for t in tests], [True] * len(tests), tests)
+        deliveries = self.receiver.wait(len(sent) + len(tests), f"/{name}")
+        self.assertTrue(all(d.signed_by(SECRET) for d in deliveries))
+        arrived = [d.event() for d in deliveries]
+        self.assertCountEqual([e for e in arrived if e["type"] != "dev.fanfare.test"], sent)
+        self.assertCountEqual([d.webhook_id for d in deliveries if d.event()["type"] == "dev.fanfare.test"],
+                              [t["webhook_id"] for t in tests])
+
     def test_the_command_tells_the_outcome(self):
         name = self.subscribe(self.topic())
         self.receiver.script[f"/{name}"] = [204, 503]

@@ -93,6 +93,8 @@ void fanfare_http2_cancel(struct fanfare_http2 *connection, int32_t stream, uint
 /// Says goodbye (GOAWAY without error).
 void fanfare_http2_goodbye(struct fanfare_http2 *connection);
 
+/// What has come of a stream's answer, whose status has: as of one that is over, but it goes on. False: no status yet.
+bool fanfare_http2_begun(struct fanfare_http2 *connection, int32_t stream, struct fanfare_http2_event *event);
 /// The status of a stream's final answer so far; 0 when none has come.
 int32_t fanfare_http2_status(struct fanfare_http2 *connection, int32_t stream);
 /// Streams the peer allows at one time (RFC 9113, section 5.1.2); 1 before its SETTINGS, 0 after its GOAWAY.

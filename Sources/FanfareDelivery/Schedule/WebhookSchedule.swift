@@ -132,6 +132,13 @@ package struct WebhookSchedule {
     /// Makes attempts at least so many nanoseconds apart: the rate that an endpoint has agreed to. Nil for as they come.
     package mutating func spaceAttempts(by nanoseconds: Int?) { spacing = nanoseconds }
 
+    /// A request was made that is no attempt of the schedule's, a test or one made again: it counts for the rate the
+    /// endpoint has agreed to, and the next attempt waits accordingly.
+    package mutating func requested(now: MonotonicTime) {
+        guard let spacing else { return }
+        spacedUntil = max(spacedUntil, now).advanced(byNanoseconds: spacing)
+    }
+
     /// When the next attempt may be made; nil when an answer has to come first.
     private var permitsFrom: MonotonicTime? {
         pace.permitsFrom(inFlight: inFlight.count).map { spacing == nil ? $0 : max($0, spacedUntil) }

@@ -120,6 +120,12 @@ final class EndpointConnection: ConnectionHandler {
     /// The status of the answer that has begun to come.
     var statusSeen: Int? { carrier.map { $0.status(of: self) } ?? decoder.statusSeen }
 
+    /// What has come of the answer, whose rest never will; nil when its head has not.
+    func answerBegun(now: WallTime) -> EndpointAnswer? {
+        if let carrier { return carrier.begun(self, now: now) }
+        return decoder.begun.map { EndpointAnswer($0, to: delivery, canGoOn: false, now: now) }
+    }
+
     /// It was kept alive: what it was used for before has been answered.
     var isReused: Bool { carrier?.hasAnswered ?? (requests > (phase == .awaitingAnswer ? 1 : 0)) }
 

@@ -291,7 +291,7 @@ extension WebhookDispatcher {
     func ended(_ connection: EndpointConnection, _ shard: Shard) {
         let phase = connection.phase
         let isStale = connection.isReused && !connection.hasAnswerBegun
-        let status = phase == .awaitingAnswer ? connection.statusSeen : nil
+        let begun = begunAnswer(of: connection, shard)
         drop(connection, shard)
         guard connection.delivery != nil else { return }
         if let draining = shard.draining, draining.deadline <= shard.time.monotonic {
@@ -311,11 +311,8 @@ extension WebhookDispatcher {
                     ?? (phase == .tunnelling
                         ? "the proxy ended the connection" : "the connection ended before the answer")
             )
-        if let status {
-            let outcome = WebhookOutcome(status: status, retryAfterSeconds: nil)
-            finish(
-                connection, outcome,
-                Outcome(status: status, error: outcome == .delivered ? nil : Self.words(status: status)), shard)
+        if let begun {
+            finish(connection, begun.outcome, begun.report, shard)
         } else {
             finish(connection, .failed(problem.failure, retryAfterSeconds: nil), Outcome(error: problem.words), shard)
         }

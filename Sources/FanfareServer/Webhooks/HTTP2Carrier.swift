@@ -74,6 +74,12 @@ final class HTTP2Carrier: ConnectionHandler {
     /// The status of the answer that has begun to come; nil when none has.
     func status(of place: EndpointConnection) -> Int? { place.stream == 0 ? nil : client.status(of: place.stream) }
 
+    /// What has come of a place's answer whose rest never will; nil when no status has.
+    func begun(_ place: EndpointConnection, now: WallTime) -> EndpointAnswer? {
+        guard place.stream != 0, let exchange = client.begun(place.stream) else { return nil }
+        return EndpointAnswer(exchange, to: place.delivery, now: now)
+    }
+
     /// Takes a place away; its request, if one is under way, is cancelled.
     func release(_ place: EndpointConnection, _ shard: Shard) {
         guard place.carrier === self, places[place.place] === place else { return }

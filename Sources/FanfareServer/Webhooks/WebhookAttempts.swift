@@ -61,6 +61,7 @@ extension WebhookDispatcher {
             return true
         }
         delivery.resends += 1
+        delivery.subscription.schedule.requested(now: shard.time.monotonic)
         connection.delivery = nil
         // Not at once: completions are looked at before the turn's arena is emptied, and what was written there would be
         // written over before it is sent.
@@ -205,16 +206,23 @@ extension WebhookDispatcher {
 
     /// An attempt failed, and its connection with it.
     func failed(_ connection: EndpointConnection, _ problem: DeliveryProblem, _ shard: Shard) {
-        if let status = connection.statusSeen, connection.phase == .awaitingAnswer {
-            // The status line decides, even when the rest never comes.
-            let outcome = WebhookOutcome(status: status, retryAfterSeconds: nil)
-            let words = outcome == .delivered ? nil : Self.words(status: status)
-            finish(connection, outcome, Outcome(status: status, error: words), shard)
+        if let begun = begunAnswer(of: connection, shard) {
+            finish(connection, begun.outcome, begun.report, shard)
         } else {
             finish(
                 connection, .failed(problem.failure, retryAfterSeconds: nil), Outcome(error: problem.words), shard)
         }
         end(connection, shard)
+    }
+
+    /// What an answer means whose rest never comes: the status line decides, and of consent what the head says; nil when none
+    /// has begun.
+    func begunAnswer(of connection: EndpointConnection, _ shard: Shard) -> (outcome: WebhookOutcome, report: Outcome)? {
+        guard connection.phase == .awaitingAnswer, let status = connection.statusSeen else { return nil }
+        let outcome = WebhookOutcome(status: status, retryAfterSeconds: nil)
+        var report = Outcome(status: status, consent: connection.answerBegun(now: shard.time.wall)?.consent)
+        if outcome != .delivered { report.error = Self.words(status: status) }
+        return (outcome, report)
     }
 
     func notMade(_ connection: EndpointConnection, _ shard: Shard) {

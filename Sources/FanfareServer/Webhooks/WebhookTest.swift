@@ -56,6 +56,7 @@ extension WebhookDispatcher {
                 .problem(409, "no-consent", "The endpoint has not agreed to get events: \(reason)."), to: reply)
         }
         subscription.isTesting = true
+        subscription.schedule.requested(now: shard.time.monotonic)
         let attempt = WebhookAttempt(sequence: .zero, number: 1, isOwn: true, due: shard.time.monotonic)
         begin(attempt, of: subscription, with: nil, test: test, shard)
     }

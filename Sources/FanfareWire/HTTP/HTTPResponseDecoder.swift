@@ -44,6 +44,21 @@ package struct HTTPResponseDecoder: ~Copyable {
     package var statusSeen: Int? { isIdle ? nil : status }
     private var status: Int?
 
+    /// What has come of a collected response whose head is complete and whose body is not, or was none: `isComplete` is
+    /// false. Valid like a response; nil when there is none such.
+    package var begun: HTTPResponse? {
+        switch phase {
+        case .body, .chunked, .untilClose, .finished: break
+        case .head, .ending, .given: return nil
+        }
+        guard case .collect = mode, headBytes > 0 else { return nil }
+        do throws(HTTPDecodeError) {
+            return try keptResponse(isComplete: false)
+        } catch {
+            return nil
+        }
+    }
+
     /// A decoder for a new connection.
     package init(mode: Mode, headBytesMax: Int = WireLimits.headBytesMax, headersMax: Int = WireLimits.headersMax) {
         invariant(headBytesMax <= Int(UInt16.max), "a head's offsets fit 16 bits")
@@ -99,7 +114,8 @@ package struct HTTPResponseDecoder: ~Copyable {
 
     private mutating func fail(_ error: HTTPDecodeError) -> HTTPResponseEvent {
         phase = .finished
-        kept.release()
+        // A head that is complete still says what it says.
+        if headBytes == 0 { kept.release() }
         return .failure(error)
     }
 
@@ -255,12 +271,17 @@ package struct HTTPResponseDecoder: ~Copyable {
 
     /// The response kept here; its head is parsed again, which is cheaper than keeping its index while a body arrives.
     private mutating func giveKept(isComplete: Bool) throws(HTTPDecodeError) -> HTTPResponseEvent {
+        let response = try keptResponse(isComplete: isComplete)
+        phase = isComplete ? .given : .finished
+        return .response(response)
+    }
+
+    private func keptResponse(isComplete: Bool) throws(HTTPDecodeError) -> HTTPResponse {
         var (response, _) = try HTTPResponseHead.parse(kept.view(0..<headBytes), headersMax: headersMax)
         response.body = kept.view(headBytes..<kept.count)
         response.bodyBytes = bodyBytes
         response.isComplete = isComplete
         if !isComplete { response.keepAlive = false }
-        phase = isComplete ? .given : .finished
-        return .response(response)
+        return response
     }
 }

@@ -82,6 +82,17 @@ import FanfareBase
     package func next() -> Exchange? {
         var event = unsafe fanfare_http2_event()
         guard unsafe fanfare_http2_next(handle, &event) else { return nil }
+        return unsafe exchange(event)
+    }
+
+    /// What has come of a request's answer, whose rest has yet to come; nil when no status has.
+    package func begun(_ stream: Int32) -> Exchange? {
+        var event = unsafe fanfare_http2_event()
+        guard unsafe fanfare_http2_begun(handle, stream, &event) else { return nil }
+        return unsafe exchange(event)
+    }
+
+    private func exchange(_ event: fanfare_http2_event) -> Exchange {
         let outcome: Outcome =
             switch unsafe event.outcome {
             case FANFARE_HTTP2_ANSWERED: .answered
