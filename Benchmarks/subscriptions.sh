@@ -2,10 +2,11 @@
 # Many idle webhook subscriptions: how long a start with them takes, what each costs in memory, and what one event to all of
 # them does to publishing.
 #
-#   MEASURE, FANFARE, WORK as in fanout.sh   N=subscriptions (10000)
+#   MEASURE, FANFARE, WORK as in fanout.sh   N=subscriptions (10000)   PUBLISHER=what the publisher runs under ("chrt -f 1")
 #
 # The service (one shard) is pinned to core 0; the sink and the publisher, which sends 200 events a second that no subscription
-# wants and notes how long each acknowledgement takes, to core 1. Debian: curl python3. Nothing else may run meanwhile.
+# wants and notes how long each acknowledgement takes, to core 1, which it waits for while the sink answers: with
+# PUBLISHER="chrt -f 1" it does not, and what is left of its wait is the service's. Debian: curl python3. Nothing else may run meanwhile.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 measure=${MEASURE:-$root/../shared/measure}
@@ -53,7 +54,7 @@ echo "resident: $without KiB with none, $with KiB: $(( (with - without) * 1024 /
 
 taskset -c 1 "$work/fanload" sink --port "$sink" --ready-file "$data/sink" > /dev/null 2>&1 & pids+=($!)
 for _ in $(seq 100); do [ -s "$data/sink" ] && break; sleep 0.05; done
-taskset -c 1 python3 - "$port" "$n" <<'P'
+taskset -c 1 ${PUBLISHER:-} python3 - "$port" "$n" <<'P'
 import http.client, json, sys, time, urllib.request
 port, n = int(sys.argv[1]), int(sys.argv[2])
 connection = http.client.HTTPConnection("127.0.0.1", port)

@@ -8,18 +8,23 @@ package struct JournalState: Equatable, Sendable {
         package internal(set) var definition: JournalDefinition
         /// Why it is disabled; nil when it is not.
         package internal(set) var disabled: (reason: String, since: WallTime)? {
-            get { disabledReason.map { ($0, disabledSince) } }
+            get { trouble.disabledReason.map { ($0, trouble.disabledSince) } }
             set {
-                disabledReason = newValue?.reason
-                disabledSince = newValue?.since ?? WallTime(nanoseconds: 0)
+                guard newValue != nil || trouble.disabledReason != nil else { return }
+                trouble.disabledReason = newValue?.reason
+                trouble.disabledSince = newValue?.since ?? WallTime(nanoseconds: 0)
             }
         }
-        private var disabledReason: String?
-        private var disabledSince = WallTime(nanoseconds: 0)
         /// Since when nothing but failures, once that has been told; nil when the last delivery succeeded.
-        package internal(set) var failingSince: WallTime?
+        package internal(set) var failingSince: WallTime? {
+            get { trouble.failingSince }
+            set { if newValue != failingSince { trouble.failingSince = newValue } }
+        }
         /// Since when nothing but failures, told or not; nil when the last delivery succeeded.
-        package internal(set) var unsuccessfulSince: WallTime?
+        package internal(set) var unsuccessfulSince: WallTime? {
+            get { trouble.unsuccessfulSince }
+            set { if newValue != unsuccessfulSince { trouble.unsuccessfulSince = newValue } }
+        }
         /// The cursor is the journal's head.
         package internal(set) var isFollowing = false
         /// All up to this number are settled; use `JournalState.cursor(of:)`, which knows followers.
@@ -27,14 +32,40 @@ package struct JournalState: Equatable, Sendable {
         /// Settled ones above the cursor: ascending, not touching one another.
         package internal(set) var acknowledged: [ClosedRange<SequenceNumber>] = []
         /// Retries outstanding, by number.
-        package internal(set) var retries: [SequenceNumber: JournalRetry] = [:]
+        package internal(set) var retries: [SequenceNumber: JournalRetry] {
+            get { trouble.retries }
+            _modify { yield &trouble.retries }
+        }
         /// Dead letters, oldest first; at least the newest `LogLimits.deadLettersPerSubscriptionMax` of them.
-        package internal(set) var deadLetters: [JournalDeadLetter] = []
-
+        package internal(set) var deadLetters: [JournalDeadLetter] {
+            get { trouble.deadLetters }
+            _modify { yield &trouble.deadLetters }
+        }
         /// Requests to deliver events again, oldest first.
-        package internal(set) var redeliveries: [JournalRedelivery] = []
+        package internal(set) var redeliveries: [JournalRedelivery] {
+            get { trouble.redeliveries }
+            _modify { yield &trouble.redeliveries }
+        }
+        /// Shared by all who have none.
+        @Shared private var trouble: Trouble
 
-        init(_ definition: JournalDefinition) { self.definition = definition }
+        init(_ definition: JournalDefinition) {
+            self.definition = definition
+            _trouble = Trouble.none
+        }
+    }
+
+    /// What most subscriptions have nothing of.
+    private struct Trouble: Equatable, Sendable {
+        static let none = Shared(Trouble())
+
+        var disabledReason: String?
+        var disabledSince = WallTime(nanoseconds: 0)
+        var failingSince: WallTime?
+        var unsuccessfulSince: WallTime?
+        var retries: [SequenceNumber: JournalRetry] = [:]
+        var deadLetters: [JournalDeadLetter] = []
+        var redeliveries: [JournalRedelivery] = []
     }
 
     /// The subscriptions.
@@ -144,13 +175,17 @@ extension JournalState.Subscription {
     }
 
     mutating func acknowledge(_ range: ClosedRange<SequenceNumber>) {
+        if !retries.isEmpty { settleRetries(in: range) }
+        guard range.upperBound > cursor else { return }
+        settle(max(range.lowerBound, cursor.next)...range.upperBound)
+    }
+
+    private mutating func settleRetries(in range: ClosedRange<SequenceNumber>) {
         if range.lowerBound == range.upperBound {
             retries[range.lowerBound] = nil
         } else {
             for sequence in retries.keys where range.contains(sequence) { retries[sequence] = nil }
         }
-        guard range.upperBound > cursor else { return }
-        settle(max(range.lowerBound, cursor.next)...range.upperBound)
     }
 
     mutating func keep(_ retry: JournalRetry) {

@@ -20,6 +20,20 @@ struct Serve: ParsableCommand {
     var websocketEcho: String?
 
     func run() throws {
+        let signals = SignalSet([SIGTERM, SIGINT, SIGHUP])
+        signals.block()
+        let service = try start()
+        // Reading definitions and recovery leave memory free in pieces: what of it is whole pages goes back to the system.
+        Heap.trim()
+        Welcome(service: service, isDevelopment: development).print()
+        SignalThread.start(signals) { signal in
+            if signal == SIGHUP { service.reload() } else { service.drain() }
+        }
+        service.waitForEnd()
+        if service.context.failure != nil { throw ExitCode(EX.io) }
+    }
+
+    private func start() throws -> Service {
         var loaded = try LoadedConfiguration.read(config, development: development)
         if let websocketEcho {
             guard let address = ListenerAddress(websocketEcho), case .tcp = address.kind else {
@@ -27,26 +41,18 @@ struct Serve: ParsableCommand {
             }
             loaded.configuration.listeners.append(.webSocketEcho(address))
         }
-        let signals = SignalSet([SIGTERM, SIGINT, SIGHUP])
-        signals.block()
-        let service: Service
         let progress = ProgressLine(tellsFiles: true)
         do throws(Service.StartError) {
-            service = try Service(
+            let service = try Service(
                 loaded, path: config, isDevelopment: development,
                 progress: { progress.show("opening the log: segment \($0.segment + 1) of \($0.segments)") },
                 report: { Terminal.error("fanfare: \($0)") })
             progress.finish()
+            return service
         } catch {
             progress.finish()
             Terminal.error("fanfare: \(error)")
             throw ExitCode(error.exitCode)
         }
-        Welcome(service: service, isDevelopment: development).print()
-        SignalThread.start(signals) { signal in
-            if signal == SIGHUP { service.reload() } else { service.drain() }
-        }
-        service.waitForEnd()
-        if service.context.failure != nil { throw ExitCode(EX.io) }
     }
 }

@@ -84,6 +84,8 @@ struct ScheduleHarness {
         finish(sequence, WebhookOutcome(status: status, retryAfterSeconds: retryAfter))
     }
 
+    mutating func rest() { schedule.rest(now: now.monotonic) }
+
     /// What the journal is told now.
     mutating func changes() -> Changes {
         var changes = Changes()
@@ -471,8 +473,10 @@ struct Changes: Equatable {
         #expect(harness.finish(2, .delivered).health == nil)
     }
 
-    @Test func aRequestThatIsNoAttemptCountsForTheRateAgreedTo() {
+    @Test func aRequestThatIsNoAttemptCountsForTheRateAgreedToAndOnlyForThat() {
         var harness = ScheduleHarness()
+        harness.schedule.requested(now: harness.now.monotonic)
+        #expect(harness.schedule.isAtRest)
         harness.schedule.spaceAttempts(by: 2_000_000_000)
         harness.upcoming = [1, 2]
         for _ in 0..<2 { harness.schedule.requested(now: harness.now.monotonic) }
@@ -482,6 +486,66 @@ struct Changes: Equatable {
         harness.seconds += 0.1
         #expect(harness.attempts() == ["1/1"])
         harness.seconds += 2
+        #expect(harness.attempts() == ["2/1"])
+    }
+
+    @Test func oneThatHasNothingUnderWayGoesBackToWhatAllAtRestShare() {
+        var harness = ScheduleHarness { $0.rateLimit = RateLimit(perSecond: 1, burst: 2) }
+        #expect(harness.schedule.isAtRest)
+        harness.schedule.pass(to: SequenceNumber(5))
+        #expect(harness.changes() == Changes(low: SequenceNumber(5)))
+        #expect(harness.schedule.isAtRest, "what does not match costs nothing")
+        harness.upcoming = [6, 7]
+        #expect(harness.attempts() == ["6/1", "7/1"])
+        harness.rest()
+        #expect(!harness.schedule.isAtRest)
+        harness.finish(6, .delivered)
+        _ = harness.fail(7)
+        _ = harness.changes()
+        harness.rest()
+        #expect(!harness.schedule.isAtRest, "a retry waits")
+        harness.seconds += 5
+        #expect(harness.attempts() == ["7/2"])
+        harness.finish(7, .delivered)
+        harness.rest()
+        #expect(!harness.schedule.isAtRest, "the journal has not been told")
+        _ = harness.changes()
+        harness.rest()
+        #expect(!harness.schedule.isAtRest, "the rate is still used")
+        harness.seconds += 5
+        harness.rest()
+        #expect(harness.schedule.isAtRest)
+        #expect(harness.schedule.taken == SequenceNumber(7))
+        harness.upcoming = [7, 8]
+        #expect(harness.attempts() == ["8/1"])
+    }
+
+    @Test func anEndpointHeldAgainstSomethingDoesNotRest() {
+        var harness = ScheduleHarness { $0.retry.delays = [] }
+        harness.upcoming = [1]
+        _ = harness.attempts()
+        _ = harness.fail(1)
+        _ = harness.changes()
+        harness.seconds += 1_000
+        harness.rest()
+        #expect(!harness.schedule.isAtRest)
+        harness.upcoming = [2]
+        _ = harness.attempts()
+        harness.finish(2, .delivered)
+        _ = harness.changes()
+        harness.rest()
+        #expect(harness.schedule.isAtRest)
+    }
+
+    @Test func aReplacedDefinitionCountsAlsoForOneAtRest() {
+        var harness = ScheduleHarness()
+        var options = WebhookScheduleOptions()
+        options.order = .all
+        harness.schedule.replace(options)
+        #expect(harness.schedule.isAtRest)
+        harness.upcoming = [1, 2]
+        #expect(harness.attempts() == ["1/1"])
+        harness.schedule.replace(WebhookScheduleOptions())
         #expect(harness.attempts() == ["2/1"])
     }
 

@@ -1,6 +1,7 @@
-// What the base layer needs from C: a hardware checksum and the two clocks without a detour through Foundation.
+// What the base layer needs from C: a hardware checksum, the two clocks without a detour through Foundation, and the heap.
 #ifndef CFANFARE_BASE_H
 #define CFANFARE_BASE_H
+#include <malloc.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -14,6 +15,9 @@ uint32_t fanfare_crc32c_portable(uint32_t seed, const void *bytes, size_t count)
 
 /// Asks the processor for the cache line at `address`, which will be read soon; any address will do.
 static inline void fanfare_prefetch(const void *address) { __builtin_prefetch(address); }
+
+/// Gives the heap's free pages back to the system (malloc_trim(3)).
+static inline void fanfare_trim_heap(void) { malloc_trim(0); }
 
 /// CLOCK_MONOTONIC in nanoseconds.
 static inline uint64_t fanfare_monotonic_nanoseconds(void) {

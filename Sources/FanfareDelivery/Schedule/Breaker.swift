@@ -20,6 +20,9 @@ struct Breaker {
         return true
     }
 
+    /// Whether the last attempt succeeded, or there has been none.
+    var isUnencumbered: Bool { state == .closed(failures: 0) }
+
     /// When it permits the next attempt: in the past for now, nil while a probe is under way.
     var permitsFrom: MonotonicTime? {
         switch state {

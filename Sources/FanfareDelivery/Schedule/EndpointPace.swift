@@ -29,6 +29,11 @@ struct EndpointPace {
         return max(breaker, max(pausedUntil, bucket?.permitsFrom ?? breaker))
     }
 
+    /// Whether the endpoint is held against nothing at `now`: neither failures nor a pause, and all of its rate is there.
+    func isUnencumbered(now: MonotonicTime) -> Bool {
+        breaker.isUnencumbered && throttlesInARow == 0 && pausedUntil <= now && (bucket?.isFull(now: now) ?? true)
+    }
+
     mutating func started(now: MonotonicTime) {
         breaker.started()
         bucket?.started(now: now)

@@ -28,6 +28,9 @@ struct TokenBucket {
     /// When the next attempt may be made; in the past for now.
     var permitsFrom: MonotonicTime { fullAt.advanced(byNanoseconds: -burstNanoseconds) }
 
+    /// Whether all of its burst is there.
+    func isFull(now: MonotonicTime) -> Bool { fullAt <= now }
+
     mutating func started(now: MonotonicTime) {
         fullAt = max(fullAt, now).advanced(byNanoseconds: intervalNanoseconds)
     }

@@ -48,6 +48,11 @@ struct RedeliveryLane {
     /// Requests that are not complete.
     var isIdle: Bool { requests.isEmpty && retries == 0 }
 
+    /// Whether there is nothing of it to be remembered.
+    var isForgettable: Bool { isIdle && open.isEmpty && waiting.entries.isEmpty && inFlight == 0 && changes.isEmpty }
+    /// Whether there is progress the journal has not been told.
+    var hasChanges: Bool { !changes.isEmpty }
+
     /// Whether another attempt may be begun beside `window` live ones.
     func mayStart(window: Int) -> Bool { inFlight < max(1, window / WebhookLimits.redeliveryShare) }
     /// Whether it is its turn although live delivery has something to do.

@@ -36,22 +36,23 @@ struct SubscriptionEntry: Sendable {
 
 /// The table of all webhook subscriptions: the registry on shard 0 changes it, whoever answers the API reads it.
 final class SubscriptionDirectory: Sendable {
-    private let entries = Mutex<[String: SubscriptionEntry]>([:])
+    /// In boxes: a third of a table's places and more are empty.
+    private let entries = Mutex<[String: Shared<SubscriptionEntry>]>([:])
 
     /// No subscriptions.
     init() {}
 
     /// All of them, in no order. Any thread.
-    var all: [SubscriptionEntry] { entries.withLock { Array($0.values) } }
+    var all: [SubscriptionEntry] { entries.withLock { $0.values.map(\.wrappedValue) } }
 
     /// How many there are. Any thread.
     var count: Int { entries.withLock { $0.count } }
 
     /// The one called `id`. Any thread.
-    subscript(_ id: String) -> SubscriptionEntry? { entries.withLock { $0[id] } }
+    subscript(_ id: String) -> SubscriptionEntry? { entries.withLock { $0[id]?.wrappedValue } }
 
     /// Adds or replaces one. The registry only.
-    func set(_ entry: SubscriptionEntry) { entries.withLock { $0[entry.id] = entry } }
+    func set(_ entry: SubscriptionEntry) { entries.withLock { $0[entry.id] = Shared(entry) } }
 
     /// Removes one. The registry only.
     func remove(_ id: String) { entries.withLock { $0[id] = nil } }

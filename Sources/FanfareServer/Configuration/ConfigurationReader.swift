@@ -87,7 +87,8 @@ package struct ConfigurationReader {
         var definitions: [SubscriptionDefinition] = []
         var places: [String: String] = [:]
         for name in names.sorted() where name.hasSuffix(".json") && !name.hasPrefix(".") {
-            let path = Surroundings.resolve(name, in: folder)
+            // Kept for as long as the definition: without the room that putting it together leaves.
+            let path = String(decoding: Array(Surroundings.resolve(name, in: folder).utf8), as: UTF8.self)
             guard let definition = readSubscription(path, configuration, &places) else { continue }
             definitions.append(definition)
         }

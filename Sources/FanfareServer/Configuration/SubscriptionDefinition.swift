@@ -12,8 +12,8 @@ package struct SubscriptionDefinition: Sendable, Hashable {
     package var topics: [String]
     /// Where its cursor begins; counts when it is created, never again.
     package var start = Start.latest
-    /// Where its events go.
-    package var webhook: Webhook
+    /// Where its events go. Kept once for all who know the definition: it is most of it.
+    @Shared package var webhook: Webhook
     /// Where the definition is kept.
     package var origin = Origin.api
     /// It is a file's that lists no secrets: it signs with those the service keeps for it.
@@ -23,7 +23,7 @@ package struct SubscriptionDefinition: Sendable, Hashable {
     package init(id: String, topics: [String], webhook: Webhook) {
         self.id = id
         self.topics = topics
-        self.webhook = webhook
+        _webhook = Shared(webhook)
     }
 
     /// Where a definition is kept, and so who may change it.

@@ -61,10 +61,11 @@ package final class Service: Sendable {
         rendezvous = Rendezvous(count: shardCount)
         var threads: [ShardThread] = []
         let seed = UInt64.random(in: .min ... .max)
+        let subscriptions = Handover(loaded.subscriptions)
         for number in 0..<shardCount {
             let builder = ShardBuilder(
                 number: number, context: context, seed: seed, listeners: opened,
-                data: number == 0 ? data : nil, subscriptions: loaded.subscriptions, stopwatch: { Clock.monotonic })
+                data: number == 0 ? data : nil, subscriptions: subscriptions, stopwatch: { Clock.monotonic })
             threads.append(
                 ShardThread(
                     ShardThread.Work(

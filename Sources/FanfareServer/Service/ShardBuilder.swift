@@ -13,8 +13,8 @@ struct ShardBuilder: Sendable {
     let listeners: OpenListeners
     /// The log and the journal; for shard 0 only.
     let data: OpenData?
-    /// The subscriptions of the configuration's files.
-    let subscriptions: [SubscriptionDefinition]
+    /// The subscriptions of the configuration's files. Taken by shard 0: who made the builder holds it for long.
+    let subscriptions: Handover<[SubscriptionDefinition]>
     /// Tells the time within a turn; nil where time stands still in one.
     var stopwatch: (@Sendable () -> MonotonicTime)?
 
@@ -33,7 +33,7 @@ struct ShardBuilder: Sendable {
                 writer: parts.writer, directory: DataDirectory(path: data.path, descriptor: data.descriptor),
                 rules: DurabilityRules(context.configuration.topics))
             shard.registry = SubscriptionRegistry(journal: parts.journal, storage: parts.storage)
-            shard.registry?.start(files: subscriptions, shard)
+            shard.registry?.start(files: subscriptions.take() ?? [], shard)
         }
         return shard
     }

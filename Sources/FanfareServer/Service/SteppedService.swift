@@ -58,7 +58,7 @@ package final class SteppedService {
         shards = (0..<count).map { [context] number in
             let builder = ShardBuilder(
                 number: number, context: context, seed: seed, listeners: listeners, data: number == 0 ? data : nil,
-                subscriptions: machine.subscriptions)
+                subscriptions: Handover(machine.subscriptions))
             return builder.make(time)
         }
         for shard in shards { shard.start() }

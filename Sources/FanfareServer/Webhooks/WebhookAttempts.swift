@@ -14,12 +14,13 @@ extension WebhookDispatcher {
     ) {
         budget -= 1
         inFlight += 1
+        noteBusy(subscription)
         if question == nil { shard.metrics.webhookAttempts.add(1) }
         markChanged(subscription)
         var delivery = Delivery(
             subscription: subscription, attempt: attempt, begun: shard.time,
             deadline: shard.time.monotonic.advanced(
-                byMilliseconds: subscription.definition.webhook.timeoutMilliseconds))
+                byMilliseconds: subscription.webhook.timeoutMilliseconds))
         delivery.test = test
         delivery.question = question
         if let due = attempt.due {
@@ -129,13 +130,10 @@ extension WebhookDispatcher {
             id: delivery.test?.id
                 ?? WebhookID(shard.position(delivery.attempt.sequence), key: shard.service.identifierKey),
             time: shard.time.wall, number: delivery.attempt.number)
-        if let until = delivery.subscription.secretsUntil, until <= shard.time.wall {
-            // It had these secrets and one more a moment ago.
-            do { try sign(delivery.subscription, shard) } catch { return notMade(connection, shard) }
-        }
+        guard let equipment = equipment(of: delivery.subscription, shard) else { return notMade(connection, shard) }
         requestBytes.removeAll(keepingCapacity: true)
         do throws(WebhookRequestError) {
-            try delivery.subscription.request?.append(record, attempt, to: &requestBytes)
+            try equipment.request.append(record, attempt, to: &requestBytes)
         } catch {
             return unrepresentable(connection, "\(error)", shard)
         }

@@ -31,11 +31,11 @@ extension WebhookDispatcher {
 
     /// Sends the question, on a connection that can take it.
     func ask(on connection: EndpointConnection, _ delivery: Delivery, _ shard: Shard) {
-        guard let consent = delivery.subscription.definition.webhook.consent,
-            let request = delivery.subscription.request
+        guard let consent = delivery.subscription.webhook.consent,
+            let equipment = equipment(of: delivery.subscription, shard)
         else { return notMade(connection, shard) }
         requestBytes.removeAll(keepingCapacity: true)
-        request.appendConsentQuestion(origin: consent.origin, perMinute: consent.rate, to: &requestBytes)
+        equipment.request.appendConsentQuestion(origin: consent.origin, perMinute: consent.rate, to: &requestBytes)
         send(requestBytes, on: connection, delivery, shard)
     }
 
@@ -60,14 +60,14 @@ extension WebhookDispatcher {
 
     /// The subscription is new, or its endpoint or what is asked of it has changed.
     func askAnew(_ subscription: WebhookSubscription) {
-        let webhook = subscription.definition.webhook
-        subscription.consentBefore = subscription.consent ?? subscription.consentBefore
+        let webhook = subscription.webhook
         if let origin = webhook.consent?.origin {
             let retry = RetryPolicy(
                 delays: webhook.retry.delaysMilliseconds.map { $0 * 1_000_000 }, jitter: webhook.retry.jitter)
-            subscription.consent = EndpointConsent(origin: origin, retry: retry, after: subscription.consentBefore)
+            let before = subscription.consent ?? subscription.consentBefore
+            subscription.ask(EndpointConsent(origin: origin, retry: retry, after: before))
         } else {
-            subscription.consent = nil
+            subscription.ask(nil)
         }
         showConsent(of: subscription)
     }

@@ -24,6 +24,8 @@ final class WebhookDispatcher {
     var pools: [EndpointKey: EndpointPool] = [:]
     private var contexts: [SubscriptionDefinition.TLSFiles: TLSContext] = [:]
     private var policy: AddressPolicy?
+    /// What the schedule installed last is based on.
+    private var basisBefore: WebhookScheduleBasis?
 
     /// Connections being opened, by the slots of their connect operations.
     var openings = SlotTable<EndpointConnection>(capacity: 1 << 20)
@@ -50,6 +52,8 @@ final class WebhookDispatcher {
     /// Where quiet subscriptions have been moved to.
     var quietHead = SequenceNumber.zero
     var quietTimer: TimerID?
+    /// No subscription has anything that the next look could take from it.
+    var isQuiet = true
     /// No attempts are begun at present.
     var isHeld = false
     var heldTimer: TimerID?
@@ -71,7 +75,7 @@ final class WebhookDispatcher {
         let restored = installation.restored
         let start = installation.start
         let schedule = WebhookSchedule(
-            options(installation.definition, shard),
+            basis(of: installation.definition.webhook, shard),
             cursor: WebhookCursor(low: start, acknowledged: restored?.acknowledged ?? []),
             retries: restored?.retries.values.sorted { $0.sequence < $1.sequence }.map(\.retry) ?? [],
             disabled: (restored?.disabled).map { WebhookDisabled(word: $0.reason) },
@@ -85,8 +89,8 @@ final class WebhookDispatcher {
         slots[installation.number] = slot
         for redelivery in restored?.redeliveries ?? [] { begin(redelivery, of: subscription) }
         askAnew(subscription)
-        equip(subscription, shard)
-        join(subscription, shard)
+        subscription.pool.join(concurrency: subscription.webhook.concurrency)
+        join(subscription, installation.definition.topics, shard)
         begin(subscription)
     }
 
@@ -101,25 +105,24 @@ final class WebhookDispatcher {
     }
 
     private func replace(_ subscription: WebhookSubscription, _ installation: WebhookInstallation, _ shard: Shard) {
-        let before = subscription.definition.webhook
+        let before = subscription.webhook
         let old = subscription.pool
-        let oldConcurrency = subscription.definition.webhook.concurrency
         leave(subscription, shard)
-        subscription.definition = installation.definition
+        subscription.replace(installation.definition)
         subscription.status = installation.status
         subscription.waitsForConnection = false
-        subscription.schedule.replace(options(installation.definition, shard))
+        subscription.schedule.replace(basis(of: subscription.webhook, shard))
         subscription.pool = pool(for: installation.definition.webhook, shard)
-        release(old, concurrency: oldConcurrency, shard)
-        let webhook = subscription.definition.webhook
+        release(old, concurrency: before.concurrency, shard)
+        let webhook = subscription.webhook
         // One that refused may have had its reason in what has changed.
         let isOpen = subscription.consent.map { !$0.isGranted } ?? false
         if webhook.consent != before.consent || webhook.url != before.url || isOpen && webhook != before {
             askAnew(subscription)
         }
-        equip(subscription, shard)
+        subscription.pool.join(concurrency: webhook.concurrency)
         // What was pending before counted; new topics count from here on.
-        join(subscription, shard)
+        join(subscription, installation.definition.topics, shard)
         markChanged(subscription)
         markReady(subscription)
     }
@@ -130,7 +133,7 @@ final class WebhookDispatcher {
         subscription.isRemoved = true
         if let timer = subscription.timer { shard.timers.cancel(timer) }
         leave(subscription, shard)
-        release(subscription.pool, concurrency: subscription.definition.webhook.concurrency, shard)
+        release(subscription.pool, concurrency: subscription.webhook.concurrency, shard)
         for connection in subscription.fetching { ready.append(connection) }
         subscription.fetching = []
         subscriptions[Int(slot)] = nil
@@ -163,58 +166,53 @@ final class WebhookDispatcher {
         slots[number].flatMap { subscriptions[Int($0)] }
     }
 
-    private func options(_ definition: SubscriptionDefinition, _ shard: Shard) -> WebhookScheduleOptions {
-        WebhookScheduleOptions(
-            definition.webhook, disableAfterMilliseconds: shard.service.configuration.webhooks.disableAfterMilliseconds)
-    }
-
-    /// Makes what requests are made with.
-    private func equip(_ subscription: WebhookSubscription, _ shard: Shard) {
-        subscription.defect = nil
-        do {
-            try sign(subscription, shard)
-            subscription.patterns = try subscription.definition.topics.map { text throws(TopicError) in
-                try TopicPattern(text)
-            }
-        } catch {
-            // The definition was checked when it was accepted; a secret read from a file may be wrong all the same.
-            subscription.defect = "nothing can be delivered: \(error)"
-            subscription.status.update { $0.lastError = subscription.defect }
-            shard.service.report("subscription \(subscription.definition.id): nothing can be delivered: \(error)")
-        }
-        subscription.pool.join(concurrency: subscription.definition.webhook.concurrency)
-    }
-
-    /// Makes requests with the secrets that sign now.
-    func sign(_ subscription: WebhookSubscription, _ shard: Shard) throws {
-        let webhook = subscription.definition.webhook
-        subscription.request = try WebhookRequest(webhook, now: shard.time.wall)
-        subscription.secretsUntil = webhook.retiringSecrets.map(\.until).filter { $0 > shard.time.wall }.min()
+    /// What schedules of such webhooks share; most have the same as the one installed before.
+    private func basis(of webhook: SubscriptionDefinition.Webhook, _ shard: Shard) -> WebhookScheduleBasis {
+        let options = WebhookScheduleOptions(
+            webhook, disableAfterMilliseconds: shard.service.configuration.webhooks.disableAfterMilliseconds)
+        if let basisBefore, basisBefore.options == options { return basisBefore }
+        let basis = WebhookScheduleBasis(options)
+        basisBefore = basis
+        return basis
     }
 
     // MARK: The fan-out
 
-    private func join(_ subscription: WebhookSubscription, _ shard: Shard) {
-        for pattern in subscription.patterns {
-            let id = shard.patterns.add(pattern).id
-            guard shard.fanout.join(subscription.slot | Self.memberBit, &subscription.member, InterestID(id.rawValue))
-            else {
-                _ = shard.patterns.remove(id)
-                subscription.defect = "more than \(DeliveryLimits.interestsPerMember) different topics"
-                break
-            }
-            subscription.interests.append(InterestID(id.rawValue))
+    private func join(_ subscription: WebhookSubscription, _ topics: [String], _ shard: Shard) {
+        subscription.defect = nil
+        do {
+            // The definition was checked when it was accepted; a secret read from a file may be wrong all the same.
+            _ = try WebhookRequest(subscription.webhook, now: shard.time.wall)
+            let patterns = try topics.map { text throws(TopicError) in try TopicPattern(text) }
+            join(subscription, patterns, shard)
+        } catch {
+            fail(subscription, "\(error)", shard)
         }
         // `join` moves the place to the head when nothing pends: never past history.
         subscription.member.place = StreamPlace(after: subscription.schedule.taken)
     }
 
+    private func join(_ subscription: WebhookSubscription, _ patterns: [TopicPattern], _ shard: Shard) {
+        for pattern in patterns {
+            let id = shard.patterns.add(pattern).id
+            let before = subscription.member.interestCount
+            let mayHave = shard.fanout.join(
+                subscription.slot | Self.memberBit, &subscription.member, InterestID(id.rawValue))
+            // Each interest of the member is one use of its pattern.
+            if subscription.member.interestCount == before { _ = shard.patterns.remove(id) }
+            guard mayHave else {
+                subscription.defect = "more than \(DeliveryLimits.interestsPerMember) different topics"
+                return
+            }
+        }
+    }
+
     private func leave(_ subscription: WebhookSubscription, _ shard: Shard) {
-        for interest in subscription.interests {
+        while subscription.member.interestCount > 0 {
+            let interest = subscription.member.interest(0)
             _ = shard.patterns.remove(PatternID(interest.rawValue))
             shard.fanout.leave(&subscription.member, interest)
         }
-        subscription.interests = []
         subscription.member.place = StreamPlace(after: subscription.schedule.taken)
     }
 

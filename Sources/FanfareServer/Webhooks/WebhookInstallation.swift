@@ -20,7 +20,7 @@ struct WebhookInstallation: Sendable {
 /// What a webhook subscription is doing: written by the shard that delivers it, read by whoever answers the API.
 final class SubscriptionStatus: Sendable {
     /// Whether an endpoint has agreed to get events.
-    struct Consent: Sendable {
+    struct Consent: Equatable, Sendable {
         /// `asking`, `granted` or `refused`.
         var state: String
         /// Why not, in words.
@@ -42,17 +42,49 @@ final class SubscriptionStatus: Sendable {
         /// Deliveries that were given up.
         var deadLetters = 0
         /// `gone`, `failing` or `requested`; nil when it is not disabled.
-        var disabledBecause: String?
+        var disabledBecause: String? {
+            get { rest.disabledBecause }
+            set { if newValue != disabledBecause { rest.disabledBecause = newValue } }
+        }
         /// Since when the endpoint does nothing but fail, once that has been announced.
-        var failingSince: WallTime?
+        var failingSince: WallTime? {
+            get { rest.failingSince }
+            set { if newValue != failingSince { rest.failingSince = newValue } }
+        }
         /// Requests to deliver again, the one being worked off first.
-        var redeliveries: [JournalRedelivery] = []
+        var redeliveries: [JournalRedelivery] {
+            get { rest.redeliveries }
+            set { if newValue != redeliveries { rest.redeliveries = newValue } }
+        }
         /// What the endpoint says of getting events; nil where nobody asks.
-        var consent: Consent?
+        var consent: Consent? {
+            get { rest.consent }
+            set { if newValue != consent { rest.consent = newValue } }
+        }
         /// What went wrong last.
-        var lastError: String?
+        var lastError: String? {
+            get { rest.lastError }
+            set { if newValue != lastError { rest.lastError = newValue } }
+        }
         /// The newest attempts, oldest first; `Limits.attemptsKept` at most.
         var attempts: [AttemptReport] { Array(ring[oldest...] + ring[..<oldest]) }
+
+        /// What most subscriptions have nothing of.
+        private struct Rest: Sendable {
+            static let none = Shared(Rest())
+
+            var disabledBecause: String?
+            var failingSince: WallTime?
+            var redeliveries: [JournalRedelivery] = []
+            var consent: Consent?
+            var lastError: String?
+        }
+
+        /// Shared by all who have none of it.
+        @Shared private var rest: Rest
+
+        /// Nothing has happened yet.
+        init() { _rest = Rest.none }
 
         /// Shows that no attempts are made.
         mutating func show(_ reason: WebhookDisabled) {

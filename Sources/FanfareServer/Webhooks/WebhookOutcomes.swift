@@ -70,7 +70,7 @@ extension WebhookDispatcher {
                 status.state = "failing"
                 status.failingSince = since
             }
-            shard.service.report("subscription \(subscription.definition.id): nothing but failures for long")
+            shard.service.report("subscription \(subscription.id): nothing but failures for long")
         case .recovered:
             entries.append(.failing(subscription.number, since: nil))
             subscription.status.update { status in
@@ -98,9 +98,9 @@ extension WebhookDispatcher {
     func expire(_ range: ClosedRange<SequenceNumber>, of subscription: WebhookSubscription, _ shard: Shard) {
         let ends = "\(shard.position(range.lowerBound)) to \(shard.position(range.upperBound))"
         let message = "retention removed the events \(ends) before they were looked at"
-        shard.service.report("subscription \(subscription.definition.id): \(message)")
+        shard.service.report("subscription \(subscription.id): \(message)")
         subscription.status.update { $0.lastError = message }
-        guard subscription.wantsOthersEvents else { return }
+        guard patterns(of: subscription, shard).contains(where: { !$0.isReserved }) else { return }
         giveUp(
             WebhookAttempt(sequence: range.upperBound, number: 0), of: subscription, .expired,
             Outcome(error: message), shard)
@@ -228,6 +228,6 @@ extension WebhookDispatcher {
         subscription.schedule.disable(reason)
         entries.append(.disable(number, reason: reason.word, time: shard.time.wall))
         subscription.status.update { $0.show(reason) }
-        shard.service.report("subscription \(subscription.definition.id): disabled (\(reason.word))")
+        shard.service.report("subscription \(subscription.id): disabled (\(reason.word))")
     }
 }

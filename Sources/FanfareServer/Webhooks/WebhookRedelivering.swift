@@ -26,9 +26,10 @@ extension WebhookDispatcher {
         guard let request = subscription.schedule.redelivery, !subscription.redeliveryAwaitsBlock else { return false }
         markChanged(subscription)
         if request.onlyFailed { return takeLetter(request, subscription, shard) }
+        guard let equipment = equipment(of: subscription, shard) else { return false }
         let place = subscription.schedule.redeliveryTaken
         let answer = shard.reader.read(
-            after: place, selecting: subscription.selection, for: .webhook(slot: subscription.slot), shard)
+            after: place, selecting: equipment.selection, for: .webhook(slot: subscription.slot), shard)
         switch answer {
         case .waiting:
             subscription.redeliveryAwaitsBlock = true
@@ -37,17 +38,17 @@ extension WebhookDispatcher {
         case .nothing(let sequence): subscription.schedule.passRedelivery(to: min(sequence, request.through))
         case .gap(let next):
             subscription.schedule.passRedelivery(to: min(SequenceNumber(next.rawValue - 1), request.through))
-        case .block(let block): take(request, from: block, above: place, subscription, shard)
+        case .block(let block): take(request, from: block, above: place, subscription, equipment, shard)
         }
         return true
     }
 
     private func take(
         _ request: WebhookRedelivery, from block: LogBlock, above place: SequenceNumber,
-        _ subscription: WebhookSubscription, _ shard: Shard
+        _ subscription: WebhookSubscription, _ equipment: WebhookEquipment, _ shard: Shard
     ) {
         for index in block.firstIndex(above: place)..<block.count {
-            guard case .event(let record) = block[index], subscription.matches(record) else { continue }
+            guard case .event(let record) = block[index], equipment.matches(record) else { continue }
             guard record.sequence <= request.through else { break }
             return take(record.sequence, with: record, subscription, shard)
         }

@@ -14,24 +14,18 @@ final class WebhookSubscription {
     let number: SubscriptionNumber
     /// What it is doing, for whoever asks.
     var status: SubscriptionStatus
-    /// What it is.
-    var definition: SubscriptionDefinition
+    /// Its name.
+    let id: String
+    /// Where its events go, and how.
+    @Shared private(set) var webhook: SubscriptionDefinition.Webhook
     /// When and in which order its events are attempted.
     var schedule: WebhookSchedule
     /// Its part in the fan-out: where it stands, and its interests.
     var member: MemberCursor
-    /// The topics it wants, for events read from the log.
-    var patterns: [TopicPattern] = [] {
-        didSet { selection = TopicSelection(patterns) }
-    }
-    /// The same, for reading the log; nil when all of it is to be read.
-    private(set) var selection: TopicSelection?
-    /// The patterns' numbers in the shard's table, one for each use.
-    var interests: [InterestID] = []
-    /// Makes its requests; nil when `defect` says why.
-    var request: WebhookRequest?
-    /// When one of its secrets ceases to sign; nil when none does.
-    var secretsUntil: WallTime?
+    /// What its requests are made with; nil until it is needed, and again when that was long ago.
+    var equipment: WebhookEquipment?
+    /// It has done something since the last look at quiet subscriptions.
+    var isBusy = false
     /// Why nothing can be delivered, though the definition was accepted.
     var defect: String?
     /// The connections it uses.
@@ -50,6 +44,8 @@ final class WebhookSubscription {
     var notBefore = WallTime(nanoseconds: 0)
     /// Nothing was found beyond the cursor, and nothing has matched since.
     var isCaughtUp = false
+    /// An event has matched since it was last advanced.
+    var hasNews = false
     /// What comes next is to be read from the log.
     var readsLog = false
     /// It waits for a block of the log.
@@ -65,9 +61,14 @@ final class WebhookSubscription {
     /// It stands in its pool's queue.
     var waitsForConnection = false
     /// Whether its endpoint has agreed to get events; nil where nobody asks.
-    var consent: EndpointConsent?
+    var consent: EndpointConsent? {
+        get { consents?.wrappedValue.now }
+        set { consents = Shared((now: newValue, before: consentBefore)) }
+    }
     /// What was decided with before: the answer to a question of that is none to one of this.
-    var consentBefore: EndpointConsent?
+    var consentBefore: EndpointConsent? { consents?.wrappedValue.before }
+    /// Both; nil where nobody has ever asked.
+    private var consents: Shared<(now: EndpointConsent?, before: EndpointConsent?)>?
     /// A test is under way.
     var isTesting = false
     /// It has been removed: nothing of it counts any more.
@@ -84,23 +85,23 @@ final class WebhookSubscription {
         self.slot = slot
         number = installation.number
         status = installation.status
-        definition = installation.definition
+        id = installation.definition.id
+        _webhook = installation.definition.$webhook
         self.schedule = schedule
         self.member = member
         self.pool = pool
     }
 
-    /// Whether it wants this event: the rule for those read from the log.
-    func wants(_ record: EventRecord) -> Bool { record.time >= notBefore && matches(record) }
+    /// Takes over a replaced definition's webhook.
+    func replace(_ definition: SubscriptionDefinition) {
+        $webhook = definition.$webhook
+        equipment = nil
+    }
 
-    /// Whether its patterns want others' events, not only the service's own.
-    var wantsOthersEvents: Bool { patterns.contains { !$0.isReserved } }
-
-    /// Whether one of its patterns matches.
-    func matches(_ record: EventRecord) -> Bool {
-        let topic = unsafe record.topic.bindMemory(to: UInt8.self).span
-        for pattern in patterns where pattern.matches(topic) { return true }
-        return false
+    /// Asks anew, or nothing at all: what is being asked now counts no more.
+    func ask(_ consent: EndpointConsent?) {
+        let before = self.consent ?? consentBefore
+        consents = consent == nil && before == nil ? nil : Shared((now: consent, before: before))
     }
 }
 

@@ -40,7 +40,7 @@ extension WebhookDispatcher {
     /// An event has matched one of a subscription's topics.
     func visited(member: UInt32, _ shard: Shard) {
         guard let subscription = subscription(inSlot: member & ~Self.memberBit) else { return }
-        noteCaughtUp(false, subscription)
+        subscription.hasNews = true
         if budget > 0, mayBegin(shard), !subscription.isReady {
             advance(subscription, shard)
         } else {
@@ -97,6 +97,10 @@ extension WebhookDispatcher {
     /// Begins what may be begun now, a visit's share at most.
     private func advance(_ subscription: WebhookSubscription, _ shard: Shard) {
         let now = shard.time.monotonic
+        if subscription.hasNews {
+            subscription.hasNews = false
+            noteCaughtUp(false, subscription)
+        }
         guard subscription.defect == nil, !subscription.waitsForConnection else { return }
         guard subscription.pausedUntil <= now else { return arm(subscription, at: subscription.pausedUntil, shard) }
         guard hasConsent(subscription, shard) else { return }
@@ -155,9 +159,10 @@ extension WebhookDispatcher {
     }
 
     private func takeFromLog(_ subscription: WebhookSubscription, _ shard: Shard) -> Taken {
+        guard let equipment = equipment(of: subscription, shard) else { return .nothing }
         let place = subscription.member.place.sequence
         let answer = shard.reader.read(
-            after: place, selecting: subscription.selection, for: .webhook(slot: subscription.slot), shard)
+            after: place, selecting: equipment.selection, for: .webhook(slot: subscription.slot), shard)
         switch answer {
         case .waiting:
             subscription.awaitsBlock = true
@@ -171,15 +176,18 @@ extension WebhookDispatcher {
         case .gap(let next):
             skip(subscription, to: SequenceNumber(next.rawValue - 1), shard)
             return .moved
-        case .block(let block): return take(from: block, above: place, subscription, shard)
+        case .block(let block): return take(from: block, above: place, subscription, equipment, shard)
         }
     }
 
     private func take(
-        from block: LogBlock, above place: SequenceNumber, _ subscription: WebhookSubscription, _ shard: Shard
+        from block: LogBlock, above place: SequenceNumber, _ subscription: WebhookSubscription,
+        _ equipment: WebhookEquipment, _ shard: Shard
     ) -> Taken {
         for index in block.firstIndex(above: place)..<block.count {
-            guard case .event(let record) = block[index], subscription.wants(record) else { continue }
+            guard case .event(let record) = block[index], record.time >= subscription.notBefore,
+                equipment.matches(record)
+            else { continue }
             return take(record, record.sequence, subscription, shard)
         }
         pass(subscription, to: block.last)
@@ -204,7 +212,7 @@ extension WebhookDispatcher {
 
     /// Everything of this turn has been visited: those who are caught up stand at the head. At the end of a turn.
     func noteVisited(_ shard: Shard) {
-        if changed.isEmpty { shard.metrics.webhooksSettled.set(shard.fanout.head.rawValue) }
+        if changed.isEmpty, toAdvance.isEmpty { shard.metrics.webhooksSettled.set(shard.fanout.head.rawValue) }
     }
 
     /// Retention has removed events that were not looked at: told, and counted as given up on.
@@ -224,9 +232,10 @@ extension WebhookDispatcher {
 
     // MARK: Quiet ones
 
-    /// Looks at quiet subscriptions a while after the log has grown, and never while nothing happens.
+    /// Looks at quiet subscriptions a while after the log has grown or one of them has done something, and never while
+    /// nothing happens.
     private func scheduleQuietLook(_ shard: Shard) {
-        guard quietTimer == nil, shard.fanout.head > quietHead, !subscriptions.isEmpty else { return }
+        guard quietTimer == nil, shard.fanout.head > quietHead || !isQuiet, !subscriptions.isEmpty else { return }
         let deadline = shard.time.monotonic.advanced(byMilliseconds: Limits.quietCursorMilliseconds)
         quietTimer = shard.timers.insert(deadline: deadline, key: .webhook(slot: Self.quietSlot))
     }
@@ -236,13 +245,30 @@ extension WebhookDispatcher {
     private func lookAtQuietOnes(_ shard: Shard) {
         quietTimer = nil
         quietHead = shard.fanout.head
+        isQuiet = true
         for case let subscription? in subscriptions {
             expire(subscription, shard)
+            rest(subscription, shard)
             guard !subscription.readsLog, subscription.defect == nil, subscription.schedule.inFlightCount == 0,
                 shard.fanout.next(subscription.member) == .nothing
             else { continue }
             pass(subscription, to: quietHead)
         }
+    }
+
+    /// It is not to be put to rest by the next look at quiet subscriptions.
+    func noteBusy(_ subscription: WebhookSubscription) {
+        subscription.isBusy = true
+        isQuiet = false
+    }
+
+    /// Lets go of what only delivering needs, when nothing was done since the last look.
+    private func rest(_ subscription: WebhookSubscription, _ shard: Shard) {
+        defer { subscription.isBusy = false }
+        guard !subscription.isBusy else { return isQuiet = false }
+        guard subscription.schedule.inFlightCount == 0, !subscription.isTesting else { return }
+        subscription.equipment = nil
+        subscription.schedule.rest(now: shard.time.monotonic)
     }
 
     // MARK: Time

@@ -45,7 +45,7 @@ extension WebhookDispatcher {
                 to: reply)
         }
         guard subscription.defect == nil,
-            let test = WebhookTest(of: subscription.definition.id, reply: reply, shard)
+            let test = WebhookTest(of: subscription.id, reply: reply, shard)
         else {
             return shard.deliver(
                 .problem(409, "defect", subscription.defect ?? "The test could not be made."), to: reply)
