@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help deps browsers build test simulate crash demo run bench peers format fuzz lint clean
+.PHONY: help deps browsers build test simulate crash demo run bench microbench peers format fuzz lint clean
 
 BINARY := .build/release/fanfare
 VENV := .build-venv
@@ -17,7 +17,7 @@ SWIFT_FILES = find $(wildcard Sources Tests Benchmarks) -name '.build*' -prune -
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do
-	  printf '  make %-8s %s\n' "$$name" "$$text"
+	  printf '  make %-10s %s\n' "$$name" "$$text"
 	done
 
 deps: ## install what is missing (Debian, Ubuntu)
@@ -92,6 +92,17 @@ bench: build ## measure every table of docs/BENCHMARKS.md (needs a quiet machine
 	@swift build -c release --product logbench
 	ONLY="$(ONLY)" Benchmarks/all.sh
 
+# Its `benchmark` command ends with 0 when a benchmark has failed by its own judgement, so what it printed is looked at.
+microbench: deps ## measure each stage by itself and fail when one allocates more than it may; ONLY=Deliver
+	@log=$$(mktemp)
+	trap 'rm -f "$$log"' EXIT
+	FANFARE_MICROBENCH=1 swift package --scratch-path .build-microbench benchmark --target microbench --no-progress \
+	  --grouping metric $(if $(ONLY),--filter '$(ONLY).*') 2>&1 | tee "$$log"
+	if grep -aq ' allocations in 1,000 operations: at most ' "$$log"; then
+	  echo 'make: a stage allocates more than it may, see above and Benchmarks/micro' >&2
+	  exit 1
+	fi
+
 PEERS := gcc libc6-dev nginx libnginx-mod-nchan nats-server mosquitto redis-server
 PEER_OPTIONS ?=
 peers: build ## the same load on nginx with nchan, NATS, mosquitto and redis, which it installs: PEER_OPTIONS=--rounds=3
@@ -127,4 +138,4 @@ format: ## format the sources
 	@$(SWIFT_FILES) | xargs -0 swift format --in-place --parallel
 
 clean: ## remove what was built
-	@rm -rf .build $(VENV) Benchmarks/.build
+	@rm -rf .build .build-microbench $(VENV) Benchmarks/.build

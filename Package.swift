@@ -88,3 +88,21 @@ let package = Package(
     ],
     cxxLanguageStandard: .cxx17
 )
+
+// `make microbench` alone sets this, so that nobody else fetches and builds what only it needs (docs/decisions/0037).
+if Context.environment["FANFARE_MICROBENCH"] != nil {
+    package.dependencies.append(.package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []))
+    package.targets += [
+        .target(name: "CAllocations", path: "Benchmarks/allocations", exclude: ["report.c"]),
+        .executableTarget(
+            name: "microbench",
+            dependencies: [
+                "FanfareDelivery", "FanfareEvent", "FanfareLog", "FanfareRing", "FanfareTLS", "FanfareWire", "FanfareBase",
+                "CAllocations", .product(name: "Benchmark", package: "benchmark"),
+            ],
+            path: "Benchmarks/micro", resources: [.embedInCode("event.json")],
+            // Warnings are no errors here: the `main` that BenchmarkPlugin writes has one.
+            swiftSettings: [.swiftLanguageMode(.v6), .strictMemorySafety()],
+            plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]),
+    ]
+}

@@ -10,7 +10,7 @@ fanfare=${FANFARE:-$root/.build/release/fanfare}
 export WORK=${WORK:-$root/scratch/bench}
 mkdir -p "$WORK"
 [ -x "$WORK/fanload" ] || (cd "$measure/peers" && ./setup.sh > "$WORK/setup.log" 2>&1)
-cc -O2 -shared -fPIC -o "$WORK/count.so" "$root/Benchmarks/allocations/count.c" -ldl
+cc -O2 -shared -fPIC -o "$WORK/count.so" "$root"/Benchmarks/allocations/*.c
 for tr in ${TRS:-plain tls}; do
   data=$(mktemp -d "$WORK/count.XXXX"); port=$((20000 + RANDOM % 10000)); s=; tls=
   [ $tr = tls ] && { s=s; tls=", \"tls\": {\"certificate\": \"$WORK/cert.pem\", \"private_key\": \"$WORK/key.pem\"}"; }

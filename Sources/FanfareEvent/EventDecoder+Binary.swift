@@ -16,10 +16,8 @@ extension EventDecoder {
         guard name.count >= 3, name[0] | 0x20 == UInt8(ascii: "c"), name[1] | 0x20 == UInt8(ascii: "e"),
             name[2] == UInt8(ascii: "-")
         else { return }
-        let start = head.count
-        appendName(name.extracting(3..<name.count))
-        let attribute = head[(start + (start > 1 ? 2 : 1))..<head.count - 2]
-        if attribute.elementsEqual("data".utf8) || attribute.elementsEqual("data_base64".utf8) {
+        let attribute = appendName(name.extracting(3..<name.count))
+        if head[attribute].elementsEqual("data".utf8) || head[attribute].elementsEqual("data_base64".utf8) {
             return refuse(attribute, .attributeName, "In binary mode the body is the data; there is no such header.")
         }
         head.append(UInt8(ascii: "\""))
@@ -103,9 +101,12 @@ extension EventDecoder {
 
     // MARK: Writing the attributes
 
-    private func appendName(_ name: Span<UInt8>) {
+    /// Appends a member's name and colon to `head`; where in it the name lies. A range, since a slice would share `head`'s
+    /// memory, and the next byte appended would copy all of it.
+    private func appendName(_ name: Span<UInt8>) -> Range<Int> {
         if head.count > 1 { head.append(UInt8(ascii: ",")) }
         head.append(UInt8(ascii: "\""))
+        let start = head.count
         for index in name.indices {
             let byte = name[index]
             let isUpper = byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z")
@@ -118,14 +119,13 @@ extension EventDecoder {
         }
         head.append(UInt8(ascii: "\""))
         head.append(UInt8(ascii: ":"))
+        return start..<head.count - 2
     }
 
     private func appendMember(_ name: StaticString, _ value: Span<UInt8>, isQuoted: Bool = false) {
-        let start = head.count
         // Safe: a StaticString's start is valid for its utf8CodeUnitCount.
         let text = unsafe UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-        unsafe appendName(text.span)
-        let attribute = head[(start + (start > 1 ? 2 : 1))..<head.count - 2]
+        let attribute = unsafe appendName(text.span)
         head.append(UInt8(ascii: "\""))
         let valueStart = head.count
         if isQuoted {
@@ -138,14 +138,14 @@ extension EventDecoder {
     }
 
     /// Remembers an error when what was written to `head` from `start` on is not UTF-8.
-    private func requireText(from start: Int, _ attribute: ArraySlice<UInt8>) {
+    private func requireText(from start: Int, _ attribute: Range<Int>) {
         if isUTF8(head.span.extracting(start..<head.count)) { return }
         refuse(attribute, .attributeCharacters, "The header's value is not UTF-8.")
     }
 
-    private func refuse(_ attribute: ArraySlice<UInt8>, _ reason: EventError.Reason, _ detail: String) {
+    private func refuse(_ attribute: Range<Int>, _ reason: EventError.Reason, _ detail: String) {
         if headError != nil { return }
-        let name = String(decoding: attribute, as: UTF8.self)
+        let name = String(decoding: head[attribute], as: UTF8.self)
         headError = EventError(reason, detail, pointer: JSONPointer.root.appending(name).text)
     }
 

@@ -53,7 +53,7 @@ package final class WebhookSigner {
 
     /// Signs `prefix` (`id.timestamp.`) and `body`, and writes the header's value over `target` from `offset` on, where
     /// `textBytes` characters have been left for it.
-    func sign(_ prefix: [UInt8], _ body: [UInt8], _ target: inout [UInt8], at offset: Int = 0) {
+    package func sign(_ prefix: [UInt8], _ body: [UInt8], _ target: inout [UInt8], at offset: Int = 0) {
         var place = offset
         for key in keys {
             if place > offset {
