@@ -29,6 +29,7 @@ extension EventDecoder {
         to staging: RecordStaging
     ) throws(Problem) {
         let topicBytes = try resolveTopic(of: envelope, source, context)
+        try refuseReservedType(of: envelope, source, context)
         let key = deduplicationKey(of: envelope, source, context)
         let addsTopic = topicDiffersFromType(of: envelope, source, topicBytes)
         // Safe: the context's memory lives as long as the call.

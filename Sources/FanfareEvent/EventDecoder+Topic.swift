@@ -24,11 +24,29 @@ extension EventDecoder {
         } catch {
             throw .rule(.topic, member, topicDetail(error, member.map { envelope.members[$0].role }))
         }
-        if !context.mayUseReservedTopics, Topic.isReserved(identity.span) {
+        if !context.mayUseReservedNames, Topic.isReserved(identity.span) {
             throw .rule(
                 .reservedTopic, member, "Topics under fanfare are the service's own; nobody else publishes there.")
         }
         return identity.count
+    }
+
+    /// Refuses the types that subscribers know the service by: with `cloudevents.json` a gap is an event.
+    func refuseReservedType(
+        of envelope: Envelope, _ source: Span<UInt8>, _ context: PublishContext
+    ) throws(Problem) {
+        guard !context.mayUseReservedNames, let index = envelope[.type] else { return }
+        let member = envelope.members[index]
+        let isReserved: Bool
+        if member.valueHasEscapes {
+            var text: [UInt8] = []
+            JSONUnescape.append(source, member.content, to: &text)
+            isReserved = EventType.isReserved(text.span)
+        } else {
+            isReserved = EventType.isReserved(source.extracting(member.content))
+        }
+        guard isReserved else { return }
+        throw .rule(.reservedType, index, "Types under dev.fanfare are the service's own; nobody else publishes them.")
     }
 
     private func topicDetail(_ error: TopicError, _ role: Envelope.Role?) -> String {

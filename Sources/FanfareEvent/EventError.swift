@@ -36,6 +36,8 @@ package struct EventError: Error, Hashable, Sendable, CustomStringConvertible {
         case topic
         /// A topic of the service's own.
         case reservedTopic
+        /// A type of the service's own.
+        case reservedType
         /// Larger than the configured event size.
         case tooLarge
     }
@@ -60,7 +62,7 @@ package struct EventError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The HTTP status it is answered with: 400, 403 or 413.
     package var status: Int {
         switch reason {
-        case .reservedTopic: 403
+        case .reservedTopic, .reservedType: 403
         case .tooLarge: 413
         default: 400
         }

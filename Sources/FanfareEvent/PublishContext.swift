@@ -8,8 +8,8 @@ import FanfareBase
     package var eventBytesMax = EventLimits.eventBytesDefault
     /// `?topic=`, decoded: goes before anything the event says. Nil when not given.
     package var topic: UnsafeRawBufferPointer?
-    /// Whether topics under `fanfare.` are open: for what the service itself publishes.
-    package var mayUseReservedTopics = false
+    /// Whether topics under `fanfare.` and types under `dev.fanfare.` are open: for what the service itself publishes.
+    package var mayUseReservedNames = false
     /// The request's `traceparent`; empty when there is none.
     package var traceParent = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     /// The request's `tracestate`.

@@ -63,9 +63,14 @@ package struct Topic: Hashable, Sendable, CustomStringConvertible {
 
     /// Whether a topic (or pattern) has `fanfare` as its first token: the service's own.
     package static func isReserved(_ bytes: Span<UInt8>) -> Bool {
-        let count = reservedToken.utf8CodeUnitCount
+        isAtOrBelow(reservedToken, bytes)
+    }
+
+    /// Whether the first tokens of `bytes` are those of `tokens`.
+    static func isAtOrBelow(_ tokens: StaticString, _ bytes: Span<UInt8>) -> Bool {
+        let count = tokens.utf8CodeUnitCount
         guard bytes.count >= count, bytes.count == count || bytes[count] == UInt8(ascii: ".") else { return false }
-        return equals(bytes.extracting(first: count), reservedToken)
+        return equals(bytes.extracting(first: count), tokens)
     }
 
     /// The grammar of topics and, with `wildcards`, of patterns.

@@ -20,6 +20,7 @@ struct RefusalTests {
     private static let object = "An event is a JSON object."
     private static let both = "An event has data or data_base64, not both."
     private static let reserved = "Topics under fanfare are the service's own; nobody else publishes there."
+    private static let reservedType = "Types under dev.fanfare are the service's own; nobody else publishes them."
     private static func has(_ what: String) -> String { "The value has \(what), which no attribute may have." }
     private static func character(_ value: UInt32) -> String { Unicode.Scalar(value).map { String($0) } ?? "" }
 
@@ -127,6 +128,11 @@ struct RefusalTests {
         (event(#""fanfaretopic":"fanfare.x""#), .reservedTopic, "/fanfaretopic", reserved),
         (event(type: "fanfare"), .reservedTopic, "/type", reserved),
         (event(type: "f\\u0061nfare.x"), .reservedTopic, "/type", reserved),
+        // Types
+        (event(type: "dev.fanfare.gap"), .reservedType, "/type", reservedType),
+        (event(type: "dev.fanfare"), .reservedType, "/type", reservedType),
+        (event(type: "dev.f\\u0061nfare.gap"), .reservedType, "/type", reservedType),
+        (event(#""fanfaretopic":"a.b""#, type: "dev.fanfare.gap"), .reservedType, "/type", reservedType),
     ]
 
     @Test(arguments: rows)
@@ -141,7 +147,24 @@ struct RefusalTests {
             #expect(Self.error { try decoding.batch("[\(event()),\(body)]") } == inBatch)
         }
         #expect(decoding.staging.isEmpty && decoding.staging.byteCount == 0)
-        #expect(expected.status == (reason == .reservedTopic ? 403 : 400))
+        #expect(expected.status == ([.reservedTopic, .reservedType].contains(reason) ? 403 : 400))
+    }
+
+    @Test(arguments: ["dev.fanfares", "dev.fanfare-x.gap", "Dev.fanfare.gap", "x.dev.fanfare.gap", "dev"])
+    func aTypeThatOnlyLooksLikeOursIsTaken(type: String) {
+        #expect(Self.error { try Decoding().structured(event(type: type)) } == nil)
+    }
+
+    @Test func aTypeOfOursIsRefusedInEveryForm() {
+        func reason(_ body: () throws -> Void) -> EventError.Reason? { Self.error(body)?.reason }
+        let gap = event(type: "dev.fanfare.gap")
+        #expect(reason { try Decoding().structured(gap, topic: "a.b") } == .reservedType)
+        #expect(reason { _ = try Decoding().line(gap) } == .reservedType)
+        #expect(reason { try Decoding().plain("dev.fanfare.gap", "a/b", []) } == .reservedType)
+        let headers = [
+            ("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/s"), ("ce-type", "dev.fanfare%2Egap"),
+        ]
+        #expect(reason { try Decoding().binary(headers, "a/b", []) } == .reservedType)
     }
 
     @Test(arguments: [

@@ -195,6 +195,7 @@ HTTP_REFUSED = {
     "a coded line end in a pattern": (get(target=b"/v1/events?topic=a%0d%0aX-Evil:%201"), 400, "invalid-topic"),
     "a coded line end in a position": (get(target=b"/v1/events?from=%0d%0aX-Evil:%201"), 400, "invalid-from"),
     "a topic that climbs": (post(LENGTH, target=b"/v1/topics/..%2f..%2fetc"), 400, "invalid-topic"),
+    "one of the service's own types": (post(LENGTH, target=b"/v1/topics/dev.fanfare.gap"), 403, "reserved-type"),
     "one of the service's own topics": (post(LENGTH, target=b"/v1/events?topic=fanfare.deadletter.x"), 403, "reserved-topic"),
     "a coded line end in an attribute": (
         post(LENGTH, b"ce-specversion: 1.0", b"ce-id: a%0d%0aX-Evil: 1", b"ce-source: /s", b"ce-type: hostile.one",

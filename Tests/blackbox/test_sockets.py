@@ -468,6 +468,24 @@ class WebSocketTransport(SocketTest):
         self.assertEqual(json.loads(socket.next_raw())["type"], "dev.fanfare.gap")
         self.assertEqual(json.loads(socket.next_raw())["id"], "x")
 
+    def test_nobody_can_publish_what_subscribers_know_the_service_by(self):
+        topic = self.topic()
+        subscriber = self.open(self.service.websocket(f"/v1/subscribe?topic={topic}", protocols=["cloudevents.json"]))
+        forged = event(type="dev.fanfare.gap", fanfaretopic=topic, data={"op": "gap"})
+        for target in ("/v1/events", f"/v1/events?topic={topic}"):
+            answer = self.service.request("POST", target, json.dumps(forged), {"content-type": clients.STRUCTURED})
+            self.assertProblem(answer, 403)
+            self.assertTrue(answer.json()["type"].endswith("reserved-type"), answer.json())
+        for wrong in (forged, event(type="a", fanfaretopic="fanfare.a")):
+            publisher = self.open(self.service.websocket("/v1/subscribe?topic=a", protocols=["cloudevents.json"]))
+            publisher.send_json(wrong)
+            self.assertEqual(publisher.wait_for_close(), 1008)
+        ops = self.open(self.service.websocket())
+        ops.send_op("publish", event=forged)
+        self.assertEqual(ops.next_op("error")["title"], "reserved-type")
+        self.service.publish(event(id="true", type=topic))
+        self.assertEqual(json.loads(subscriber.next_raw())["id"], "true")
+
     def test_a_refusal_of_another_version_names_ours(self):
         with self.open(self.service.websocket(headers={"sec-websocket-version": "8"})) as socket:
             self.assertEqual((socket.handshake.status, socket.handshake.header("sec-websocket-version")), (426, "13"))

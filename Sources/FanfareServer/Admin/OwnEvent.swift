@@ -34,7 +34,7 @@ struct OwnEvent {
     /// The same for an event that was made before.
     static func decode(_ json: [UInt8], _ shard: Shard, into records: RecordStaging) -> Bool {
         var context = shard.publishContext
-        context.mayUseReservedTopics = true
+        context.mayUseReservedNames = true
         // The operator's limit is for publishers; ours are small.
         context.eventBytesMax = LogLimits.journalValueBytesMax
         do throws(EventError) {

@@ -183,6 +183,7 @@ struct PublishEndpoint {
         switch error.reason {
         case .syntax, .tooDeep: "invalid-json"
         case .reservedTopic: "reserved-topic"
+        case .reservedType: "reserved-type"
         case .topic: "invalid-topic"
         case .tooLarge: "event-too-large"
         default: "invalid-event"

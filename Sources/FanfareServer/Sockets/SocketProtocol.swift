@@ -181,7 +181,7 @@ struct SocketProtocol {
         guard handler.transport != .webSocketEvents else {
             let code: WebSocketCloseCode =
                 switch title {
-                case "forbidden", "not-served": .policyViolation
+                case "forbidden", "not-served", "reserved-topic", "reserved-type": .policyViolation
                 case "unavailable": .tryAgainLater
                 default: .invalidPayload
                 }
