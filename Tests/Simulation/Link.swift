@@ -30,9 +30,11 @@ final class Link {
     var isDraining = false
     /// The client takes nothing until then.
     var stalledUntil: UInt64 = 0
+    /// The network takes everything and brings nothing, in both directions, and tells nobody.
+    var isSwallowing = false
     /// The most a client takes at once, and how long it then needs.
-    let readBytes: Int
-    let readPause: Int
+    var readBytes: Int
+    var readPause: Int
 
     init(descriptor: Int32, shard: Int, client: any SimulatedClient, dice: Dice) {
         self.descriptor = descriptor

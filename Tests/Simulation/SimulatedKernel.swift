@@ -35,6 +35,8 @@ import Glibc
     let disk: SimulatedDisk
     var faults: Faults
     var canary: Canary?
+    /// Where it is noted what clients have taken; nil where nobody asks.
+    var acknowledgements: Acknowledgements?
     /// Takes what the shards must never do.
     let violation: (String) -> Void
     private(set) var isAlive = true
@@ -241,17 +243,18 @@ import Glibc
 
     /// Carries what was sent to the client, as fast as the client reads.
     private func drain(_ link: Link) {
-        guard !link.isDraining, !link.isReset else { return }
+        guard !link.isDraining, !link.isReset, !link.isSwallowing else { return }
         guard !link.outbound.isEmpty || link.serverEnded else { return }
         link.isDraining = true
         let pause = dice.delay(faults.networkNanoseconds) + (link.outbound.count > link.readBytes ? link.readPause : 0)
         timeline.at(max(timeline.now + UInt64(pause), link.stalledUntil)) { [self] in
             link.isDraining = false
-            guard isAlive, !link.isReset else { return }
+            guard isAlive, !link.isReset, !link.isSwallowing else { return }
             let count = min(link.outbound.count, dice.number(1...link.readBytes))
             let bytes = link.outbound[..<count]
             link.outbound.removeFirst(count)
             timeline.note(UInt64(link.descriptor), UInt64(count))
+            if count > 0 { acknowledgements?.took(count, on: link.descriptor, at: timeline.now) }
             link.client?.received(bytes)
             pollLink(link)
             if link.outbound.isEmpty, link.serverEnded {
@@ -338,7 +341,7 @@ import Glibc
         let arrival = max(timeline.now + UInt64(dice.delay(faults.networkNanoseconds)), link.lastArrival)
         link.lastArrival = arrival
         timeline.at(arrival) { [self] in
-            guard isAlive, !link.isReset, !link.inboundEnded, !link.serverClosed else { return }
+            guard isAlive, !link.isReset, !link.isSwallowing, !link.inboundEnded, !link.serverClosed else { return }
             link.inbound += bytes
             deliverInbound(link)
             arrived?()

@@ -64,6 +64,10 @@ int fanfare_open_stream_socket(int family, int unsent_low_bytes);
 /// Sets TCP_NODELAY and TCP_NOTSENT_LOWAT. Returns 0 or a negative errno.
 int fanfare_set_stream_options(int descriptor, int unsent_low_bytes);
 
+/// How many bytes the peer of a TCP connection has acknowledged, and how long ago it last acknowledged anything. Returns 0 or a
+/// negative errno.
+int fanfare_acknowledged(int descriptor, uint64_t *bytes, uint32_t *milliseconds_ago);
+
 /// A non-blocking eventfd(2), not signalled. Returns it, or a negative errno.
 int fanfare_open_event(void);
 

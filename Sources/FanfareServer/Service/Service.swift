@@ -56,7 +56,8 @@ package final class Service: Sendable {
             configuration: configuration, identity: data.identity, catalog: data.catalog, shards: shardCount,
             startedAt: now.wall, isDevelopment: isDevelopment, configurationPath: path,
             inboxes: try Self.inboxes(shardCount), secrets: .system,
-            peer: { SocketAddress.peer(of: $0).flatMap { IPAddress(bytes: Array($0.octets)) } }, report: report)
+            peer: { SocketAddress.peer(of: $0).flatMap { IPAddress(bytes: Array($0.octets)) } },
+            acknowledged: { PeerAcknowledgement(of: $0) }, report: report)
         addresses = opened.addresses
         rendezvous = Rendezvous(count: shardCount)
         var threads: [ShardThread] = []

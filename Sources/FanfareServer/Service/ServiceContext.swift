@@ -1,5 +1,6 @@
 import FanfareBase
 import FanfareLog
+import FanfareRing
 import Synchronization
 
 /// What all shards of a service share: settled at start, read from every thread.
@@ -42,6 +43,8 @@ package final class ServiceContext: Sendable {
     let memory: MemoryPlan
     /// Where the other end of an accepted socket is; nil for a Unix socket.
     let peer: @Sendable (Int32) -> IPAddress?
+    /// What the other end of a socket says that it took; nil where that cannot be asked.
+    let acknowledged: @Sendable (Int32) -> PeerAcknowledgement?
     /// Makes signing secrets.
     let secrets: SecretSource
     /// Turns names of endpoints into addresses.
@@ -62,6 +65,7 @@ package final class ServiceContext: Sendable {
         configuration: Configuration, identity: LogIdentity, catalog: SegmentCatalog, shards: Int, startedAt: WallTime,
         isDevelopment: Bool, configurationPath: String?, inboxes: [ThreadInbox],
         secrets: SecretSource, peer: @escaping @Sendable (Int32) -> IPAddress? = { _ in nil },
+        acknowledged: @escaping @Sendable (Int32) -> PeerAcknowledgement? = { _ in nil },
         report: @escaping @Sendable (String) -> Void
     ) {
         self.configuration = configuration
@@ -73,6 +77,7 @@ package final class ServiceContext: Sendable {
         self.inboxes = inboxes
         self.secrets = secrets
         self.peer = peer
+        self.acknowledged = acknowledged
         admission = Admission(
             connectionsMax: configuration.limits.connections,
             perAddressMax: configuration.limits.connectionsPerAddress)

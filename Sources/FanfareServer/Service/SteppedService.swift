@@ -19,6 +19,8 @@ package final class SteppedService {
         package var random: [UInt8]
         /// The webhook subscriptions of the configuration's files.
         package var subscriptions: [SubscriptionDefinition]
+        /// What the other end of a connection says that it took; nil where that cannot be asked.
+        package var acknowledged: @Sendable (Int32) -> PeerAcknowledgement? = { _ in nil }
 
         /// A machine with these parts.
         package init(
@@ -53,7 +55,7 @@ package final class SteppedService {
         context = ServiceContext(
             configuration: configuration, identity: data.identity, catalog: data.catalog, shards: count,
             startedAt: time.wall, isDevelopment: true, configurationPath: nil, inboxes: try Service.inboxes(count),
-            secrets: SecretSource(SeededRandom(seed: ~seed)), report: report)
+            secrets: SecretSource(SeededRandom(seed: ~seed)), acknowledged: machine.acknowledged, report: report)
         let listeners = OpenListeners(configuration, descriptors: machine.listenerDescriptors)
         shards = (0..<count).map { [context] number in
             let builder = ShardBuilder(

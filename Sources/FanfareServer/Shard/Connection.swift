@@ -97,8 +97,10 @@ enum SendSource {
     var timer: TimerID?
     /// When the timer should act; moved often, the wheel's entry only when it fires.
     var deadline = MonotonicTime(nanoseconds: .max)
-    /// When the peer last sent a byte or took one.
+    /// When the peer last sent a byte, or our kernel took one for it.
     var lastActive: MonotonicTime
+    /// When the peer itself last showed that it is there.
+    var liveness: PeerLiveness
     /// When it was accepted or connected.
     let since: MonotonicTime
 
@@ -108,6 +110,7 @@ enum SendSource {
         self.listener = listener
         self.tls = tls
         lastActive = now
+        liveness = PeerLiveness(now: now)
         since = now
     }
 

@@ -90,6 +90,7 @@ extension Shard {
         }
         if completion.result > 0, let address = unsafe completion.address {
             connection.lastActive = time.monotonic
+            connection.liveness.heard(at: time.monotonic)
             // Safe: the ring lends the buffer until it is given back below.
             let bytes = unsafe UnsafeRawBufferPointer(start: address, count: Int(completion.result))
             unsafe input(bytes, on: connection)
@@ -401,6 +402,16 @@ extension Shard {
     }
 
     // MARK: Time
+
+    /// Finds out whether the peer has taken bytes since the last look.
+    func lookForLife(of connection: Connection) {
+        if let acknowledged = service.acknowledged(connection.descriptor) {
+            connection.liveness.look(acknowledged, at: time.monotonic)
+        } else {
+            // A Unix socket: our kernel is the peer's.
+            connection.liveness.took(at: connection.lastActive)
+        }
+    }
 
     /// Acts at `deadline` through the handler, unless it is moved again.
     func schedule(_ connection: Connection, at deadline: MonotonicTime) {

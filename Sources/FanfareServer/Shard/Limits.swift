@@ -97,7 +97,8 @@ enum Limits {
     static let heartbeatMilliseconds = 15_000
     /// Milliseconds between WebSocket pings (CONTRACT, section 5).
     static let pingMilliseconds = 25_000
-    /// Milliseconds without a byte either way after which a socket is dead (CONTRACT, section 5).
+    /// Milliseconds without a byte either way, as the peer's kernel acknowledges them, after which a socket is dead
+    /// (CONTRACT, section 5).
     static let deadAfterMilliseconds = 60_000
     /// Bytes of one message that is echoed (`--websocket-echo`); public suites send 16 MiB. A longer one closes with 1009.
     static let echoMessageBytesMax = 24 << 20

@@ -298,7 +298,8 @@ final class SocketHandler: ConnectionHandler {
         let now = shard.time.monotonic
         if isClosing { return awaitFrameEnd(on: connection, now, shard) }
         if shard.draining != nil { return shard.sendAway(connection, self) }
-        if connection.lastActive.advanced(byMilliseconds: Limits.deadAfterMilliseconds) <= now {
+        shard.lookForLife(of: connection)
+        if connection.liveness.deadline <= now {
             end = .dead
             return shard.abort(connection)
         }
@@ -342,7 +343,7 @@ final class SocketHandler: ConnectionHandler {
 
     /// Sets the deadline to whatever is due next.
     func reschedule(_ connection: Connection, _ subscriber: Subscriber?, _ shard: Shard) {
-        var deadline = connection.lastActive.advanced(byMilliseconds: Limits.deadAfterMilliseconds)
+        var deadline = connection.liveness.deadline
         if awaitsAuthentication { deadline = min(deadline, authenticateBy) }
         if let subscriber { deadline = min(deadline, subscriber.heartbeatAt) }
         if let expires = principal?.expires {
