@@ -28,10 +28,7 @@ struct Router {
     ) -> HTTPHandler.Verdict {
         guard let listener = connection.listener else { return .answer(.empty(500)) }
         if case .turnedAway(let verdict) = connection.admission, let answer = verdict.answer {
-            let isStream = request.path.equals("/v1/subscribe") && !WebSocketHandshake.isRequested(by: request)
-            return isStream
-                ? SubscribeEndpoint(shard: shard, connection: connection).sendStreamAway(
-                    request, retryMilliseconds: Limits.turnedAwayRetrySeconds * 1_000) : .answer(answer)
+            return sendAway(request, answer, retrySeconds: Limits.turnedAwayRetrySeconds)
         }
         if listener.configuration.echoesWebSockets {
             return EchoEndpoint(shard: shard, connection: connection).open(request)
@@ -54,7 +51,8 @@ struct Router {
         case .invalid: return .answer(Self.unauthorized("The token is not known here.", error: "invalid_token"))
         case .refused(let refusal): return .answer(Self.unauthorized("\(refusal)", error: "invalid_token"))
         case .unverified(let text):
-            return shard.verify(text, for: connection) ? .awaitingToken : .answer(Self.tooManyTokens)
+            return shard.verify(text, for: connection)
+                ? .awaitingToken : sendAway(request, Self.tooManyTokens, retrySeconds: Limits.tokensRetrySeconds)
         case .principal(let principal):
             // Whatever is wrong with the query, the answer is the same.
             guard let path = Self.segments(request.path), let query = try? QueryParameters(request.query) else {
@@ -170,6 +168,15 @@ struct Router {
 
     // MARK: Refusals
 
+    /// Refuses for now: with `answer`, or where that would make an EventSource give up for good with 200, when to come back,
+    /// and the end (CONTRACT, section 5).
+    private func sendAway(_ request: HTTPRequest, _ answer: Answer, retrySeconds: Int) -> HTTPHandler.Verdict {
+        let isStream = request.path.equals("/v1/subscribe") && !WebSocketHandshake.isRequested(by: request)
+        guard isStream, request.method == .get else { return .answer(answer) }
+        return SubscribeEndpoint(shard: shard, connection: connection).sendStreamAway(
+            request, retryMilliseconds: retrySeconds * 1_000)
+    }
+
     static func notFound(_ path: String, knownElsewhere service: Listener.Service?) -> Answer {
         let detail = service.map { "This listener does not serve \($0.rawValue); its \"serves\" says what it does." }
         return .problem(404, "not-found", detail ?? "There is nothing at \(path).")
@@ -188,7 +195,7 @@ struct Router {
 
     static let tooManyTokens = Answer.problem(
         503, "tokens-waiting", "Too many tokens wait to be verified; try again shortly.",
-        headers: [("retry-after", "1")])
+        headers: [("retry-after", String(Limits.tokensRetrySeconds))])
 
     static func forbidden(_ detail: String) -> Answer { .problem(403, "forbidden", detail) }
 }

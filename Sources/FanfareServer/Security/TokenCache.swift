@@ -104,7 +104,8 @@ extension Shard {
         case .tell(let waiting): tell(waiting, outcome)
         case .verifyAgain:
             if let verifier = access.verifier, submit(token, to: verifier) { return }
-            tell(tokens.takeWaiting(for: token), .invalid)
+            // The queue is full by now: they are told so.
+            tell(tokens.takeWaiting(for: token), .unverified(token))
         }
     }
 

@@ -34,7 +34,7 @@ package final class ServiceContext: Sendable {
     /// Where administration may block.
     let worker = AdminWorker(jobsMax: Limits.adminJobsMax)
     /// Where JSON Web Tokens are verified.
-    let tokenWorker = AdminWorker(jobsMax: Limits.tokensWaitingMax)
+    package let tokenWorker = AdminWorker(jobsMax: Limits.tokensWaitingMax)
     /// The configuration file that was named; nil when none was. A reload reads it again.
     let configurationPath: String?
     /// How many clients there are.

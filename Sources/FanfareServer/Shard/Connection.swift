@@ -154,7 +154,7 @@ protocol ConnectionHandler: AnyObject {
     func inputEnded(on connection: Connection, shard: Shard)
     /// The connection's deadline has passed.
     func deadlinePassed(on connection: Connection, shard: Shard)
-    /// The token it asked to have verified has been: `.principal` or `.refused`.
+    /// The token it asked to have verified has been: `.principal` or `.refused`; or cannot be at present: `.unverified`.
     func tokenVerified(_ outcome: AccessControl.Outcome, on connection: Connection, shard: Shard)
     /// All of `output` has been taken by the kernel.
     func outputDrained(on connection: Connection, shard: Shard)

@@ -221,8 +221,10 @@ enum Limits {
     static let subscriptionsMax = 100_000
     /// JSON Web Tokens a shard keeps the verdict of; the one verified first goes first and is verified again.
     static let verifiedTokensMax = 4_096
-    /// JSON Web Tokens that wait to be verified, a second's work. One more is refused with 503.
+    /// JSON Web Tokens that wait to be verified, a second's work. One more is refused: 503, or the socket's form of it.
     static let tokensWaitingMax = 16_384
+    /// Seconds until those whose token could not wait are asked to try again: the queue is a second's work.
+    static let tokensRetrySeconds = 1
     /// Pieces of administration that wait for the thread on which they may block. One more is refused with 503.
     static let adminJobsMax = 256
     /// Entries of one page of a list at most.

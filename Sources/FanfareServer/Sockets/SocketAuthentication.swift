@@ -11,7 +11,7 @@ extension SocketHandler {
         let outcome = shard.authenticate(BearerToken(authorization: "Bearer \(token)"), on: listener)
         guard case .unverified(let text) = outcome else { return settle(outcome, on: connection, shard: shard) }
         guard shard.verify(text, for: connection) else {
-            return refuse("unavailable", "Too many tokens wait to be verified; try again shortly.", connection, shard)
+            return tooManyTokens(on: connection, shard: shard)
         }
         holdInput(on: connection, shard: shard)
     }
@@ -25,8 +25,19 @@ extension SocketHandler {
         switch outcome {
         case .principal(let new): take(new, on: connection, shard: shard)
         case .refused(let refusal): refuse("unauthorized", "\(refusal)", connection, shard)
-        case .missing, .invalid, .unverified: refuse("unauthorized", "The token is not known here.", connection, shard)
+        case .missing, .invalid: refuse("unauthorized", "The token is not known here.", connection, shard)
+        case .unverified: tooManyTokens(on: connection, shard: shard)
         }
+    }
+
+    /// The token cannot be verified at present. Who is known already may try again; who is not is told when to come back.
+    private func tooManyTokens(on connection: Connection, shard: Shard) {
+        let detail = "Too many tokens wait to be verified; try again shortly."
+        shard.sendControl(message(SocketMessage.error("unavailable", detail)), on: connection)
+        guard principal == nil else { return }
+        sayClosing(
+            "too many tokens", retryAfterMilliseconds: Limits.tokensRetrySeconds * 1_000, on: connection, shard: shard)
+        close(.tryAgainLater, detail, on: connection, shard: shard)
     }
 
     /// From now on the client is `new`, unless it may not have what it has subscribed to.
