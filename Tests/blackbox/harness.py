@@ -4,6 +4,7 @@ A test class derives from `FanfareTest`, says what its configuration is, and get
 knows what the service should answer; that is the tests' business.
 """
 
+import importlib.util
 import json
 import os
 import pathlib
@@ -268,6 +269,12 @@ def ids(events):
 
 def sequence(position):
     return int(position.split("-")[1])
+
+
+def needs(*modules):
+    """Skips a test, and says why, where these Python packages are not installed."""
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    return unittest.skipIf(missing, f"Python packages are not installed: {', '.join(missing)} (make .build-venv/complete)")
 
 
 def eventually(condition, seconds=10, what="the condition", every=0.02):

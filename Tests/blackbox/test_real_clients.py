@@ -4,7 +4,6 @@ Each test skips, and says why, where its client is not installed (`make .build-v
 """
 
 import asyncio
-import importlib.util
 import json
 import shutil
 import ssl
@@ -14,13 +13,8 @@ import unittest
 import urllib.parse
 
 import browser
-from harness import Certificates, FanfareTest, event, eventually, ids
+from harness import Certificates, FanfareTest, event, eventually, ids, needs
 from receiver import Receiver
-
-
-def needs(*modules):
-    missing = [name for name in modules if importlib.util.find_spec(name) is None]
-    return unittest.skipIf(missing, f"Python packages are not installed: {', '.join(missing)} (make .build-venv/complete)")
 
 
 class RealClientTest(FanfareTest):

@@ -8,7 +8,7 @@ import time
 import unittest
 
 from clients import STRUCTURED
-from harness import FanfareTest, event, eventually
+from harness import FanfareTest, event, eventually, needs
 
 try:
     import jwt
@@ -339,6 +339,90 @@ class Sockets(JWTTest):
             path.write_text(before)
             self.service.process.send_signal(1)
             eventually(lambda: self.post(text).status == 202, what="the first key being back")
+
+
+@unittest.skipUnless(jwt, "PyJWT is not installed")
+@needs("websockets", "httpx", "httpx_sse")
+class RealClients(JWTTest):
+    """PyJWT's tokens in clients nobody here wrote: Python's websockets, httpx and httpx-sse."""
+
+    ALGORITHMS = (("HS256", "shared"), ("ES256", "p256"), ("EdDSA", "ed"))
+
+    def issued(self, algorithm, kid, seconds=60, **more):
+        key = self.private.get(algorithm, SHARED)
+        return jwt.encode(claims(exp=int(time.time()) + seconds, **more), key, algorithm, headers={"kid": kid})
+
+    def http(self):
+        import httpx
+        return self.enterContext(httpx.Client(timeout=10, trust_env=False, base_url=self.service.url))
+
+    def connect(self, text, topic, by_header):
+        from websockets.sync.client import connect
+        given = {"additional_headers": self.bearer(text), "subprotocols": ["fanfare.v1.json"]} if by_header else {
+            "subprotocols": ["fanfare.v1.json", f"bearer.{text}"]}
+        connection = connect(f"ws://127.0.0.1:{self.service.port}/v1/subscribe?topic={topic}", proxy=None, **given)
+        self.addCleanup(connection.close_socket)
+        return connection
+
+    def listen(self, client, text, topic):
+        import httpx_sse
+        source = self.enterContext(httpx_sse.connect_sse(
+            client, "GET", "/v1/subscribe", params={"topic": topic}, headers=self.bearer(text)))
+        self.assertEqual(source.response.status_code, 200)
+        return source.iter_sse()
+
+    def take(self, connection, wanted):
+        """The next message that is `wanted`."""
+        while True:
+            message = json.loads(connection.recv(timeout=10))
+            if wanted(message):
+                return message
+
+    def test_every_algorithm_publishes_and_subscribes(self):
+        for algorithm, kid in self.ALGORITHMS:
+            with self.subTest(algorithm):
+                topic, client = self.topic("acme"), self.http()
+                text = self.issued(algorithm, kid)
+                sockets = [self.connect(text, topic, by_header) for by_header in (True, False)]
+                source = self.listen(client, text, topic)
+                answer = self.http().post(f"/v1/topics/{topic}", json={"by": algorithm}, headers=self.bearer(text))
+                self.assertEqual(answer.status_code, 202, answer.text)
+                sockets[0].send(json.dumps({"op": "publish", "event": event(id="second", type=topic)}))
+                for socket in sockets:
+                    first = self.take(socket, lambda m: "specversion" in m)
+                    self.assertEqual((first["data"], first["source"]), ({"by": algorithm}, "/subjects/ann"))
+                    self.assertEqual(self.take(socket, lambda m: "specversion" in m)["id"], "second")
+                self.assertEqual([json.loads(next(source).data)["type"] for _ in range(2)], [topic, topic])
+                for refused in (text[:-6] + "AAAAAA", self.issued(algorithm, kid, seconds=-1)):
+                    answer = self.http().post(f"/v1/topics/{topic}", json=1, headers=self.bearer(refused))
+                    self.assertEqual(answer.status_code, 401)
+                    self.assertIn("invalid_token", answer.headers["www-authenticate"])
+
+    def test_exp_ends_the_connection(self):
+        from websockets.exceptions import ConnectionClosed
+        for algorithm, kid in self.ALGORITHMS:
+            with self.subTest(algorithm):
+                topic, client = self.topic("acme"), self.http()
+                text = self.issued(algorithm, kid, seconds=3)
+                end = jwt.decode(text, options={"verify_signature": False})["exp"]
+                socket, source = self.connect(text, topic, by_header=True), self.listen(client, text, topic)
+                with self.assertRaises(ConnectionClosed) as closed:
+                    while True:
+                        socket.recv(timeout=10)
+                self.assertEqual((closed.exception.rcvd.code, closed.exception.rcvd.reason), (1008, "token expired"))
+                self.assertEqual([message for message in source if message.data], [], "it ends, without an error")
+                self.assertGreaterEqual(time.time(), end - 0.05)
+
+    def test_a_token_of_another_algorithm_takes_over_before_the_first_expires(self):
+        topic = self.topic("acme")
+        socket = self.connect(self.issued("HS256", "shared", seconds=3), topic, by_header=True)
+        for algorithm, kid in self.ALGORITHMS[1:]:
+            socket.send(json.dumps({"op": "authenticate", "token": self.issued(algorithm, kid)}))
+            answer = self.take(socket, lambda m: "op" in m and m["op"] != "heartbeat")
+            self.assertEqual(answer["op"], "authenticated")
+        time.sleep(3.5)
+        self.assertEqual(self.http().post(f"/v1/topics/{topic}", json=1, headers=self.bearer(token())).status_code, 202)
+        self.assertEqual(self.take(socket, lambda m: "specversion" in m)["type"], topic)
 
 
 class CrossOrigin(JWTTest):
