@@ -6,7 +6,11 @@
 #   and of 1,000 subscribers, plain and TLS, without and with 100 of them that stop reading.
 #
 #   FANLOAD=the load tool (default ../shared/measure/fanload/fanload beside the repository)   FANFARE=binary   N=9000
-#   ONLY=storm or stalled (default both)
+#   ONLY=storm or stalled (default both)   SHARED=1: the storm's clients take the live readers' core from them (default 0)
+#
+# Three processes of the load share core 1, and 9,000 handshakes cost it as much as they cost the service: unless SHARED=1 the
+# storm's process runs only when the live readers and the publisher sleep, so that their times are the service's. After each
+# phase the service's own stages tell how long the live events took inside it (`fanfare_stage_seconds`, means in ms).
 #
 # Server on core 0, load tool on core 1. One line of JSON a measurement on standard output. Nothing else may run meanwhile.
 set -eu
@@ -15,6 +19,8 @@ fanload=${FANLOAD:-$root/../shared/measure/fanload/fanload}
 fanfare=${FANFARE:-$root/.build/release/fanfare}
 N=${N:-9000}
 ONLY=${ONLY:-both}
+storm_priority="chrt --idle 0"
+[ "${SHARED:-0}" = 1 ] && storm_priority=
 ulimit -n 20000
 work=$(mktemp -d)
 pids=()
@@ -32,6 +38,24 @@ JSON
 taskset -c 0 "$fanfare" serve --config fanfare.json >serve.log 2>&1 &
 pids+=($!)
 for _ in $(seq 100); do curl -fsS "http://127.0.0.1:$port/readyz" >/dev/null 2>&1 && break; sleep 0.1; done
+stages() { # phase: how long events took from stage to stage since the last call, as means in ms
+  curl -fsS "http://127.0.0.1:$port/metrics" | grep -E '^fanfare_stage_seconds_(sum|count)' >stages.now
+  [ -z "$1" ] || awk -v phase="$1" '
+    { split($1, part, /[{}"]/); value[FILENAME, part[1], part[3]] = $2; names[part[3]] }
+    END {
+      split("decoded committed matched framed handed", order, " ")
+      printf "{\"stages\": \"%s\"", phase
+      for (i = 1; i <= 5; i++) {
+        name = order[i]; sum = "fanfare_stage_seconds_sum"; count = "fanfare_stage_seconds_count"
+        n = value["stages.now", count, name] - value["stages.before", count, name]
+        mean = n ? (value["stages.now", sum, name] - value["stages.before", sum, name]) / n * 1000 : 0
+        total += mean
+        printf ", \"%s\": %.3f", name, mean
+      }
+      printf ", \"all\": %.3f}\n", total
+    }' stages.before stages.now
+  mv stages.now stages.before
+}
 publish() { # rate count topic
   taskset -c 1 "$fanload" publish --protocol http --url "http://127.0.0.1:$port/v1/topics/$3" --header 'content-type: application/json' \
     --rate "$1" --count "$2" --size 200 --conns 1 >/dev/null
@@ -49,15 +73,17 @@ if [ "$ONLY" != stalled ]; then
   position=$(curl -fsS "http://127.0.0.1:$port/v1/events?topic=storm.a&from=last:21&limit=1" | sed -E 's/.*"next":"([^"]*)".*/\1/')
   for phase in quiet storm; do
     live "live-$phase" ws "$port" 100 1000 live.a
+    stages ""
     if [ $phase = storm ]; then
       before=$(date +%s.%N)
-      taskset -c 1 "$fanload" ws --tls --url "wss://127.0.0.1:$((port + 1))/v1/subscribe?topic=storm.a&from=$position" --conns "$N" \
+      $storm_priority taskset -c 1 "$fanload" ws --tls --url "wss://127.0.0.1:$((port + 1))/v1/subscribe?topic=storm.a&from=$position" --conns "$N" \
         --in-flight "$N" --expect-msgs 20 --idle 30 --label "storm-$N" &
       storm=$!
       pids+=($storm)
     fi
     publish 100 1000 live.a
     wait $subscribers || true
+    stages $phase
     if [ $phase = storm ]; then
       wait $storm || true
       echo "{\"storm_s\": $(echo "$(date +%s.%N) - $before" | bc)}"
