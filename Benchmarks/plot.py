@@ -2,7 +2,7 @@
 """The plots of docs/BENCHMARKS.md as SVG files that fit a light and a dark page. The standard library is enough.
 
     Benchmarks/plot.py latency OUT.svg RESULT.json...   percentile curves of every group of results of `fanfare bench`
-    Benchmarks/plot.py depths OUT.svg                   the table "Deeper pipelines" of docs/BENCHMARKS.md, beside its goals
+    Benchmarks/plot.py depths OUT.svg                   the table "By depth" of docs/BENCHMARKS.md, beside its goals
     Benchmarks/plot.py peers OUT.svg TABLE              what Benchmarks/peers/run.py has printed, or a page that holds it
 """
 
@@ -101,12 +101,12 @@ def rows(heading):
     return [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in table]
 
 
-# By depth, as multiples of the C loop's sends in a good hour: docs/BENCHMARKS.md, "Deeper pipelines".
+# By depth, as multiples of the C loop's sends in a good hour: docs/BENCHMARKS.md, "By depth".
 GOALS = {"plain": {1: 0.95, 16: 16, 64: 22, 256: 22}, "TLS": {1: 0.95, 16: 11.5, 64: 17.5, 256: 17.5}}
 
 
 def depths():
-    header, *table = rows("Deeper pipelines")
+    header, *table = rows("By depth")
     of = lambda subscribers, column: [(math.log2(int(row[1])), float(row[header.index(column) + 1])) for row in table
                                       if row[0] == subscribers]
     lines = [(f"{subscribers} {kind}", colour, of(subscribers, kind))
