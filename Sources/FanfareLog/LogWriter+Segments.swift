@@ -14,7 +14,8 @@ extension LogWriter {
             return false
         }
         guard preparation.isReady else {
-            if preparation.failureCode != nil { exhaust(time) }
+            // It may rest, or not have begun: nothing else would wake it.
+            if preparation.failureCode != nil { exhaust(time) } else { startPreparation(time) }
             return false
         }
         switchSegment()

@@ -199,4 +199,16 @@ import Testing
         }
         #expect(most > configuration.segmentBytes / 2)
     }
+
+    @Test func anEventThatNeedsTheNextSegmentAtOnceIsNotLeftWaitingForIt() throws {
+        var configuration = LogHarness.small()
+        configuration.segmentBytes = 16 << 20
+        for small in [1, 100, 300] {
+            let log = try LogHarness(configuration: configuration)
+            fill(log, 0..<small)
+            #expect(log.storage.files["segment-0000000002.log"] == nil)
+            log.publish("large", dataBytes: 15 << 20)
+            #expect(log.writer.committedThrough == SequenceNumber(UInt64(small) + 1), "after \(small) events")
+        }
+    }
 }
