@@ -19,6 +19,7 @@ part() {
     start)
       [ -n "${START_DATA:-}" ] || { echo "START_DATA names no data directory (logbench fill makes one)"; return 69; }
       Benchmarks/start.py "$START_DATA" ;;
+    deflate) Benchmarks/deflate.py ;;
     smoke) "$FANFARE" bench --profile load-profiles/smoke.json --output "$results" ;;
     plots)
       Benchmarks/plot.py depths docs/plots/depths.svg
@@ -30,7 +31,7 @@ part() {
 }
 
 failed=()
-for name in ${ONLY:-fanout deeper idle allocations catchup commit start webhooks subscriptions storm smoke peers plots}; do
+for name in ${ONLY:-fanout deeper idle allocations catchup commit start webhooks subscriptions storm deflate smoke peers plots}; do
   echo "== $name"
   part "$name" 2>&1 | tee "$results/$name.txt"
   [ "${PIPESTATUS[0]}" -eq 0 ] || failed+=("$name")
