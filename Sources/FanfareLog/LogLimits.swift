@@ -28,8 +28,8 @@ package enum LogLimits {
     /// The next segment is prepared once one part in so many of the current one is written: early enough to be ready long
     /// before it is needed, late enough to cost a start nothing.
     package static let preparationShare = 16
-    /// Bytes of the next segment filled for each byte written to the current one since its preparation began: ready when a
-    /// fifth of the current one is written, without a burst that batches would have to wait for.
+    /// Bytes of the next segment filled for each byte written to the current one beyond that part: ready when a fifth of the
+    /// current one is written, without a burst that batches would have to wait for. One that begins late catches up first.
     package static let preparationPace = 8
     /// Pairs of topic and batch remembered for the segment being written. Beyond it the segment is sealed without a topic
     /// index, and catching up reads all of it.

@@ -4,7 +4,7 @@ import Synchronization
 /// Memory of large batches that is kept for the next ones: memory fresh from the system costs a page fault every 4 KiB, more
 /// than filling it does.
 ///
-/// Batches are let go by whichever shard holds them last, hence the lock; it is taken twice a batch.
+/// Batches are let go by whichever shard holds them last, hence the lock; it is taken a few times a large batch.
 @safe final class LogMemoryPool: Sendable {
     /// One piece of memory nobody uses.
     @safe private struct Spare: @unchecked Sendable {
@@ -38,11 +38,15 @@ import Synchronization
             return unsafe pointer.deallocate()
         }
         let spare = unsafe Spare(pointer: pointer, capacity: capacity)
-        spares.withLock { spares in
+        let surplus = spares.withLock { spares in
             spares.append(spare)
+            var surplus: [Spare] = []
             while spares.reduce(0, { $0 + $1.capacity }) > LogLimits.spareBytesMax {
-                unsafe spares.removeFirst().pointer.deallocate()
+                surplus.append(spares.removeFirst())
             }
+            return surplus
         }
+        // Not under the lock: the log waits for it.
+        for spare in surplus { unsafe spare.pointer.deallocate() }
     }
 }

@@ -102,12 +102,17 @@ extension LogWriter {
         spare = nil
     }
 
-    /// Bytes of the next segment that may be filled by now: all when it is needed, else some for each byte that was written.
-    /// A log that is hardly used needs no second file, and a start is not slowed by filling one.
+    /// Bytes of the next segment that may be filled by now: all when it is needed, else as large a part of it as the current
+    /// one has been written, times the pace. A log that is hardly used needs no second file, and a start is not slowed by
+    /// filling one.
     private var preparationLimit: Int {
-        let isNeeded = mustSwitch || space != .available || waiting.first.map { !active.fits($0.paddedBytes) } ?? false
-        let begun = configuration.segmentBytesEffective / LogLimits.preparationShare
-        return isNeeded ? .max : (Int(active.writtenBytes) - begun) * LogLimits.preparationPace
+        let isNeeded =
+            mustSwitch || space != .available || waiting.first.map { !active.fits($0.paddedBytes) } ?? false
+            || stopping == .draining && !active.fits(LogLimits.blockBytes)
+        if isNeeded { return .max }
+        // The current one may be of another size: it keeps its own when the configuration changes.
+        let written = Double(active.writtenBytes) / Double(active.fileBytes) - 1 / Double(LogLimits.preparationShare)
+        return Int(written * Double(LogLimits.preparationPace * configuration.segmentBytesEffective))
     }
 
     private var canStopInPlace: Bool {

@@ -78,6 +78,7 @@ struct SegmentPreparation {
         case .opening:
             return fill(from: 0)
         case .filling(let done):
+            guard result > 0 else { return failed(inputOutputError) }
             guard done + Int(result) < fillEnd else { return sync() }
             step = .resting(done: done + Int(result))
             return resume(filledTo: limit)

@@ -203,12 +203,29 @@ import Testing
     @Test func anEventThatNeedsTheNextSegmentAtOnceIsNotLeftWaitingForIt() throws {
         var configuration = LogHarness.small()
         configuration.segmentBytes = 16 << 20
-        for small in [1, 100, 300] {
+        // After 100 its preparation has not begun, after 300 it rests.
+        for (small, large) in [(100, (15 << 20) + 700_000), (300, 15 << 20)] {
             let log = try LogHarness(configuration: configuration)
             fill(log, 0..<small)
+            #expect(log.storage.files.keys.contains { $0.hasPrefix("prepared") } == (small == 300))
             #expect(log.storage.files["segment-0000000002.log"] == nil)
-            log.publish("large", dataBytes: 15 << 20)
+            log.publish("large", dataBytes: large)
             #expect(log.writer.committedThrough == SequenceNumber(UInt64(small) + 1), "after \(small) events")
+            #expect(log.storage.files["segment-0000000002.log"] != nil)
+        }
+    }
+
+    @Test func aLogStopsAfterItsSegmentsWereMadeLarger() throws {
+        var larger = LogHarness.small()
+        larger.segmentBytes = 16 << 20
+        for events in 0..<16 {
+            let small = try LogHarness(configuration: Self.configuration())
+            fill(small, 0..<events)
+            let log = try LogHarness(small.storage.crashed(.losesUnsynced), configuration: larger)
+            log.writer.stop()
+            log.turn()
+            #expect(log.writer.isStopped, "after \(events) events")
+            #expect(LogVerifier.verify(log.storage.crashed(.losesUnsynced)).isHealthy)
         }
     }
 }

@@ -277,6 +277,16 @@ class Retries(WebhookTest):
         first, second = self.receiver.wait(2, path)
         self.assertGreaterEqual(second.time - first.time, 1.9)
 
+    def test_retry_after_counts_though_the_body_breaks_off(self):
+        topic = self.topic()
+        path = f"/{uuid.uuid4().hex}"
+        self.receiver.script[path] = [
+            {"raw": b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\ncontent-length: 9\r\n\r\ncut"}]
+        self.subscribe([topic], path)
+        self.service.publish(event(type=topic))
+        first, second = self.receiver.wait(2, path)
+        self.assertGreaterEqual(second.time - first.time, 1.9)
+
     def test_a_large_answer_is_not_a_failure(self):
         topic = self.topic()
         path = f"/{uuid.uuid4().hex}"

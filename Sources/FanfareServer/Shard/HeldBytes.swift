@@ -19,7 +19,7 @@ package struct HeldBytes {
 
     /// Nothing waits.
     package var isEmpty: Bool { bytes.isEmpty }
-    /// Bytes of memory: at most twice what waits.
+    /// Bytes that are kept, those taken among them: at most twice what waits.
     package var byteCount: Int { bytes.count }
 
     /// Puts `more` behind.
@@ -43,6 +43,7 @@ package struct HeldBytes {
         guard isOurEnd, 2 * rest.count >= bytes.count else { return HeldBytes(rest) }
         var remaining = self
         remaining.taken = bytes.count - rest.count
+        invariant(remaining.taken < bytes.count || bytes.isEmpty, "what is kept ends with what waits")
         return remaining
     }
 }

@@ -213,12 +213,14 @@ extension WebhookDispatcher {
         end(connection, shard)
     }
 
-    /// What an answer means whose rest never comes: the status line decides, and of consent what the head says; nil when none
-    /// has begun.
+    /// What an answer means whose rest never comes: the status line decides, and of waiting and consent what the head says;
+    /// nil when none has begun.
     func begunAnswer(of connection: EndpointConnection, _ shard: Shard) -> (outcome: WebhookOutcome, report: Outcome)? {
         guard connection.phase == .awaitingAnswer, let status = connection.statusSeen else { return nil }
-        let outcome = WebhookOutcome(status: status, retryAfterSeconds: nil)
-        var report = Outcome(status: status, consent: connection.answerBegun(now: shard.time.wall)?.consent)
+        let head = connection.answerBegun(now: shard.time.wall)
+        let outcome = WebhookOutcome(
+            status: status, retryAfterSeconds: head?.retryAfterSeconds.map { UInt64(max(0, $0)) })
+        var report = Outcome(status: status, consent: head?.consent)
         if outcome != .delivered { report.error = Self.words(status: status) }
         return (outcome, report)
     }

@@ -28,7 +28,7 @@ struct Bench: FanfareCommand {
     @Option(
         name: .customLong("repeat"),
         help: ArgumentHelp(
-            "Run so often, with a fresh service each time; --output then holds NAME-1.json and so on, one side of compare.",
+            "Run so often, with a fresh service each time (not with --url: it is the same one); --output then holds NAME-1.json and so on, one side of compare.",
             valueName: "number"))
     var runs = 1
 
