@@ -159,7 +159,7 @@ final class DeliveryLedger {
                 violation("e\(event.number), sequence \(event.sequence), was never delivered, nor given up on")
             }
         }
-        if plan.isOrdered { checkOrder(log) }
+        if plan.isOrdered { checkOrder(log, after: start) }
     }
 
     /// It began after this number; nil when that is not known. One that began with the latest event began anew after a
@@ -172,13 +172,15 @@ final class DeliveryLedger {
         return log.first { known.contains($0.number) }.map { $0.sequence - 1 }
     }
 
-    /// An event comes for the first time when all before it have been answered 2xx or given up on.
-    private func checkOrder(_ log: [SeenEvent]) {
+    /// An event comes for the first time when all before it, back to where the subscription began, have been answered 2xx or
+    /// given up on.
+    private func checkOrder(_ log: [SeenEvent], after start: UInt64) {
         var places: [Int: UInt64] = [:]
         for event in log { places[event.number] = places[event.number] == nil ? event.sequence : 0 }
         var arrivals: [(sequence: UInt64, arrived: UInt64, said: UInt64)] = []
         for (event, time, _) in firstArrivals {
-            guard let sequence = places[event], sequence > 0, let id = ids[event]?.first, ids[event]?.count == 1 else {
+            guard let sequence = places[event], sequence > start, let id = ids[event]?.first, ids[event]?.count == 1
+            else {
                 continue
             }
             let last = deliveries[id]?.attempts.first { $0.number >= plan.attemptsMax }?.time ?? .max

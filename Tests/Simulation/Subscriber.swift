@@ -90,6 +90,11 @@ final class Subscriber: SimulatedClient {
             guard let end = HTTPReply.headEnd(input) else { return }
             let status = String(decoding: input[9..<12], as: UTF8.self)
             let wanted = transport == .webSocket ? "101" : "200"
+            if status == "503", String(decoding: input[..<end], as: UTF8.self).contains("\r\nretry-after: ") {
+                // As many connections as there may be, while those that were sent away still end: it comes back.
+                input = []
+                return
+            }
             guard status == wanted else {
                 return machine.ledger.violation("a subscriber was answered \(String(decoding: input, as: UTF8.self))")
             }
