@@ -8,7 +8,7 @@ final class Booth {
     let service: SteppedService
     let kernel: SimulatedKernel
     let acknowledgements = Acknowledgements()
-    private let timeline = Timeline()
+    let timeline = Timeline()
     private let faults = Reports()
     private var batch = CompletionBatch()
     private var due: UInt64?

@@ -39,9 +39,8 @@ private final class Hall {
     let lone = Audience()
     private let publisher = Audience()
     private let members: Int
-    private let timeline = Timeline()
-    private let service: SteppedService
-    private let kernel: SimulatedKernel
+    private let booth: Booth
+    private var kernel: SimulatedKernel { booth.kernel }
     private var batch = CompletionBatch()
     private var turn = 0
     private var loneLink: Link?
@@ -53,36 +52,13 @@ private final class Hall {
     private(set) var loneSentIn: Int?
     /// The turns in which publishing was answered.
     private(set) var answers: [Int] = []
-    private let faults = Reports()
 
-    var violations: [String] { faults.all }
+    var violations: [String] { booth.violations }
 
     init(members: Int) throws {
         self.members = members
-        let dice = Dice(seed: 1)
-        let disk = SimulatedDisk(dice: dice)
-        var configuration = Configuration()
-        configuration.dataDirectory = SimulatedKernel.dataDirectory
-        configuration.shards = 1
-        var stream = Listener.default
-        stream.name = "stream"
-        stream.protocol = .stream
-        configuration.listeners = [.default, stream]
-        configuration.limits.connections = members + 10
-        service = try SteppedService(
-            configuration,
-            on: SteppedService.Machine(
-                storage: SimulatedStorage(disk: disk, changesLeft: .max),
-                directoryDescriptor: SimulatedKernel.directoryDescriptor, listenerDescriptors: [[10, 11]],
-                random: dice.bytes(128)),
-            time: timeline.time, seed: 1, report: { _ in })
-        kernel = SimulatedKernel(
-            shards: 1, dice: dice, timeline: timeline, disk: disk, faults: .none, buffersPerShard: 256,
-            violation: { [faults] in faults.add($0) })
-        kernel.submit(service.shards[0].operations, shard: 0)
+        booth = try Booth { $0.limits.connections = members + 10 }
     }
-
-    deinit { kernel.die() }
 
     /// Everyone subscribes and is told so.
     func seatEverybody() {
@@ -115,6 +91,8 @@ private final class Hall {
     /// Turns until `isOver`, one at least.
     func step(until isOver: () -> Bool) {
         let last = turn + 20_000
+        let service = booth.service
+        let timeline = booth.timeline
         repeat {
             turn += 1
             _ = service.prepareToSleep(0)
