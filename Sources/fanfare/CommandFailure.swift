@@ -17,6 +17,8 @@ struct CommandFailure: Error {
     static func data(_ message: String) -> Self { Self(message, code: EX.data) }
     /// The service is not there or does not do it now.
     static func unavailable(_ message: String) -> Self { Self(message, code: EX.unavailable) }
+    /// A person has ended it before its end.
+    static let interrupted = Self.unavailable("interrupted")
     /// A file or the terminal failed.
     static func io(_ message: String) -> Self { Self(message, code: EX.io) }
 

@@ -63,7 +63,7 @@ final class ManyRequests {
         answered += 1
         loop.stop()
         switch outcome {
-        case .failed(let words): giveUp(words)
+        case .failed(let words), .unreachable(let words): giveUp(words)
         case .response(let response):
             guard !(200...299).contains(response.status), !allowed.contains(response.status) else { return }
             if failure == nil {

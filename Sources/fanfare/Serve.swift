@@ -19,6 +19,11 @@ struct Serve: ParsableCommand {
             valueName: "address"))
     var websocketEcho: String?
 
+    @Flag(
+        help: ArgumentHelp(
+            "End when standard input does: for services that live as long as another program.", visibility: .hidden))
+    var untilInputEnds = false
+
     func run() throws {
         let signals = SignalSet([SIGTERM, SIGINT, SIGHUP])
         signals.block()
@@ -29,6 +34,7 @@ struct Serve: ParsableCommand {
         SignalThread.start(signals) { signal in
             if signal == SIGHUP { service.reload() } else { service.drain() }
         }
+        if untilInputEnds { InputThread.start { service.drain() } }
         service.waitForEnd()
         if service.context.failure != nil { throw ExitCode(EX.io) }
     }

@@ -85,7 +85,7 @@ enum Loops {
         let loop: ClientLoop
         do throws(ClientLoop.StartError) { loop = try ClientLoop() } catch { throw .unavailable(error.description) }
         let inbox = loop.inbox
-        SignalThread.start(signals) { _ in inbox.post { $0.onInterrupt?() } }
+        SignalThread.start(signals) { _ in inbox.post { $0.interrupt() } }
         return loop
     }
 }

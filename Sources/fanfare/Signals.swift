@@ -32,27 +32,45 @@ struct SignalSet: Sendable {
 
 /// The thread that takes a service's signals.
 enum SignalThread {
-    private final class Work: Sendable {
-        let signals: SignalSet
-        let handle: @Sendable (Int32) -> Void
-
-        init(_ signals: SignalSet, _ handle: @escaping @Sendable (Int32) -> Void) {
-            self.signals = signals
-            self.handle = handle
-        }
-    }
-
     /// Calls `handle` on a thread of its own for each of `signals`, which must be blocked.
     static func start(_ signals: SignalSet, handle: @escaping @Sendable (Int32) -> Void) {
+        WaitingThread.start { while true { handle(signals.wait()) } }
+    }
+}
+
+/// The thread that waits for the end of standard input.
+enum InputThread {
+    /// Calls `handle` on a thread of its own when nothing more can come.
+    static func start(handle: @escaping @Sendable () -> Void) {
+        WaitingThread.start {
+            var byte: UInt8 = 0
+            while true {
+                let count = unsafe read(STDIN_FILENO, &byte, 1)
+                if count == 0 || count < 0 && errno != EINTR { return handle() }
+            }
+        }
+    }
+}
+
+/// A thread that does nothing but wait.
+private enum WaitingThread {
+    private final class Work: Sendable {
+        let run: @Sendable () -> Void
+
+        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+    }
+
+    /// Calls `run` on a thread of its own.
+    static func start(_ run: @escaping @Sendable () -> Void) {
         var thread = pthread_t()
         // Safe: the work is retained for the thread, which takes it over.
-        let work = unsafe Unmanaged.passRetained(Work(signals, handle))
+        let work = unsafe Unmanaged.passRetained(Work(run))
         _ = unsafe pthread_create(
             &thread, nil,
             { argument in
                 guard let argument = unsafe argument else { return nil }
-                let work = unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue()
-                while true { work.handle(work.signals.wait()) }
+                unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().run()
+                return nil
             }, work.toOpaque())
     }
 }

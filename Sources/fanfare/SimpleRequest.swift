@@ -43,7 +43,7 @@ struct SimpleRequest {
         let client = HTTPClient(loop, target) { _, outcome in
             switch outcome {
             case .response(let response): answer = Answer(status: response.status, body: response.body.array)
-            case .failed(let words): failure = words
+            case .failed(let words), .unreachable(let words): failure = words
             }
             loop.stop()
         }
@@ -61,7 +61,7 @@ struct SimpleRequest {
         loop.run()
         loop.cancel(timer)
         client.close()
-        if isInterrupted { throw .unavailable("interrupted") }
+        if isInterrupted { throw .interrupted }
         guard let answer else { throw .unavailable("\(target.url): \(failure)") }
         return answer
     }

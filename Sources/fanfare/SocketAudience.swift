@@ -68,7 +68,8 @@ class SocketAudience: SubscriberObserver {
 
     /// A connection is over though nobody is leaving.
     func cutOff(_ subscriber: EventSubscriber, _ reason: SubscriberEnd) {
-        failure = "a subscriber was cut off: \(reason)"
+        failure =
+            subscriber.hasBegun ? "a subscriber was cut off: \(reason)" : "a subscriber could not subscribe: \(reason)"
     }
 }
 
@@ -76,7 +77,7 @@ extension HTTPClient.Outcome {
     /// Why an event sent with it has not been accepted; nil when it has.
     var publishFailure: CommandFailure? {
         switch self {
-        case .failed(let words): .unavailable("publishing failed: \(words)")
+        case .failed(let words), .unreachable(let words): .unavailable("publishing failed: \(words)")
         case .response(let response) where response.status == 202: nil
         case .response(let response): .refused(status: response.status, words: ProblemText.words(response.body))
         }

@@ -14,7 +14,7 @@ struct Table {
     mutating func add(_ row: [String]) { rows.append(row.map(Self.escaped)) }
 
     /// Control and formatting characters and line ends as `\u{1b}`.
-    private static func escaped(_ cell: String) -> String {
+    static func escaped(_ cell: String) -> String {
         var text = ""
         for scalar in cell.unicodeScalars {
             switch scalar.properties.generalCategory {

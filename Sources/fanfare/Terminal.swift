@@ -13,13 +13,19 @@ enum Terminal {
 
     /// Writes bytes to standard output at once, or to another descriptor.
     static func write(_ bytes: [UInt8], to descriptor: Int32 = STDOUT_FILENO) {
+        // A reader that has gone (EPIPE) wants no more; nothing else can be done about a broken terminal either.
+        _ = writeAll(bytes, to: descriptor)
+    }
+
+    /// Writes bytes to a descriptor; false when they are not all written, as errno says.
+    static func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
         var bytes = bytes[...]
         while !bytes.isEmpty {
             let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
-            // A reader that has gone (EPIPE) wants no more; nothing else can be done about a broken terminal either.
-            guard count > 0 else { return }
+            guard count > 0 else { return false }
             bytes = bytes.dropFirst(count)
         }
+        return true
     }
 }

@@ -143,11 +143,33 @@ import Testing
 
     @Test func theCPUOfAnIntervalIsWhatWasUsedFromItsBeginningToItsEnd() {
         var series = RunSeries(nanoseconds: 3_000_000_000)
-        #expect(series.cpuSeconds(ofInterval: 0) == nil)
-        for total in [10, 10.5, 12.5] { series.noteCPU(total: total) }
-        #expect((0...3).map { series.cpuSeconds(ofInterval: $0) } == [0.5, 2, nil, nil])
-        series.noteCPU(total: 13)
-        #expect(series.cpuSeconds(ofInterval: 2) == 0.5)
+        #expect(series.cpuPerSecond(ofInterval: 0) == nil)
+        for (second, total) in [10, 10.5, 12.5].enumerated() {
+            series.noteCPU(total: total, at: UInt64(second) * 1_000_000_000)
+        }
+        #expect((0...3).map { series.cpuPerSecond(ofInterval: $0) } == [0.5, 2, nil, nil])
+        series.noteCPU(total: 13, at: 3_000_000_000)
+        #expect(series.cpuPerSecond(ofInterval: 2) == 0.5)
+    }
+
+    @Test func theIntervalInWhichTheRunEndsIsAsLongAsItWas() {
+        var series = RunSeries(nanoseconds: 5_000_000_000)
+        series.noteCPU(total: 10, at: 0)
+        series.noteCPU(total: 11, at: 1_000_000_000)
+        series.noteCPU(total: 11.75, at: 1_750_000_000)
+        series.ended(at: 1_750_000_000)
+        #expect(series.intervals.count == 2)
+        #expect((0...1).map { series.seconds(ofInterval: $0) } == [1, 0.75])
+        #expect((0...1).map { series.end(ofInterval: $0) } == [1_000_000_000, 1_750_000_000])
+        #expect((0...1).map { series.cpuPerSecond(ofInterval: $0) } == [1, 1], "not 0.75 of its last second")
+    }
+
+    @Test func theCPUOfAnIntervalThatHadHardlyBegunIsNotTold() {
+        var series = RunSeries(nanoseconds: 2_000_000_000)
+        for (total, offset) in [(10, 0), (11, 1_000_000_000), (11.01, 1_020_000_000)] {
+            series.noteCPU(total: total, at: UInt64(offset))
+        }
+        #expect((0...1).map { series.cpuPerSecond(ofInterval: $0) } == [1, nil])
     }
 
     @Test func theCurveIsNoFinerThanTheValuesAndEndsWithTheGreatest() {

@@ -1,15 +1,20 @@
 """`fanfare bench` with a service of its own and with one that is there: what it reconciles, writes and refuses."""
 
+import http.server
 import json
 import os
 import pathlib
+import resource
+import signal
 import subprocess
 import tempfile
+import threading
+import time
 import unittest
 from xml.etree import ElementTree
 
 import browser
-from harness import FanfareTest, run_command
+from harness import BINARY, FanfareTest, run_command
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROFILES = ROOT / "load-profiles"
@@ -79,16 +84,21 @@ class Bench(BenchTest):
             self.assertLessEqual(group["latency_ns"]["p50"], group["latency_ns"]["max"])
         self.assertEqual(written["deliveries"], sum(g["deliveries"] for g in written["subscribers"]))
         self.assertGreater(written["service_cpu_seconds"], 0)
-        shares = [interval["service_cpu_per_second"] for interval in written["intervals"]]
-        self.assertGreaterEqual(len(shares), 2, "1.2 s")
-        self.assertTrue(0 < sum(shares) <= written["service_cpu_seconds"] + 0.02, (shares, "in ticks of 10 ms"))
+        ends = [0] + [interval["end_seconds"] for interval in written["intervals"]]
+        lengths = [after - before for before, after in zip(ends, ends[1:])]
+        self.assertEqual(lengths[0], 1)
+        self.assertTrue(0.19 < ends[2] - 1 and ends[-1] < 1.2 + 10, (ends, "the last one ends with the run"))
+        used = [(interval["service_cpu_per_second"] or 0) * length for interval, length in zip(written["intervals"], lengths)]
+        self.assertTrue(0 < sum(used) <= written["service_cpu_seconds"] + 0.02, (used, "in ticks of 10 ms"))
+        self.assertGreaterEqual(written["machine_cpu_seconds"] + 0.02, written["service_cpu_seconds"])
         self.assertRegex(written["versions"]["openssl"], r"^3\.")
-        self.assertRegex(written["versions"]["swift"], r"^\d")
+        self.assertRegex(written["versions"]["swift"], r"^\d+\.\d+")
         page = (output / "tried.html").read_text()
         self.assertIn("CPU of the service", page)
         self.assertEqual([stage["stage"] for stage in written["stages"]], ["decoded", "committed", "matched", "framed", "handed"])
         self.assertEqual(written["stages"][1]["events"], written["events"])
-        self.assertEqual(sum(i["published_per_second"] for i in written["intervals"]), written["events"], "intervals of a second")
+        self.assertAlmostEqual(sum(i["published_per_second"] * length for i, length in zip(written["intervals"], lengths)),
+                               written["events"], places=3)
         self.assertEqual(written["load"]["seed"], 1)
         self.assertTrue(written["command"].endswith(f"bench --profile {path} --output {output}"), written["command"])
         for transport in ("websocket", "sse with tls", "stream", "webhook with tls", "acknowledged", "limited by"):
@@ -236,12 +246,168 @@ class Bench(BenchTest):
         self.assertEqual(result.returncode, 0, result.stderr)
         names = sorted(os.listdir(PROFILES))
         self.assertEqual([line.split()[0] for line in result.stdout.splitlines()[1:]], [f"{PROFILES}/{name}" for name in names])
+        for name, line in zip(names, result.stdout.splitlines()[1:]):
+            for share, goal in json.loads((PROFILES / name).read_text()).get("goals", {}).items():
+                self.assertIn(f"{share} {goal[:-2]} ms", line)
+
+    def test_what_is_no_profile_does_not_hide_those_that_are(self):
+        self.profile([{"transport": "websocket", "count": 1}], goals={"p50": "5ms", "p99": "1s"})
+        (self.folder / "wrong.json").write_text("[]")
+        result = run_command("bench", "--list", "--profiles", str(self.folder))
+        self.assertEqual(result.returncode, 78, result.stdout + result.stderr)
+        self.assertIn("tried.json  p50 5 ms, p99 1000 ms  For a test.", result.stdout)
+        self.assertIn("wrong.json:1:1", result.stderr)
+
+    def test_what_a_profile_says_cannot_command_the_terminal(self):
+        path = self.profile([{"transport": "websocket", "count": 1}], description="a\x1b[31mred", duration="100ms", warm_up="0s")
+        result = run_command("bench", "--profile", path, timeout=60)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertNotIn("\x1b", result.stdout)
 
     def test_the_profiles_fit_the_schema(self):
         schema = json.loads(run_command("schema", "profile").stdout)
         self.assertEqual(schema["required"], ["description", "subscribers"])
         for path in PROFILES.glob("*.json"):
             self.assertLessEqual(set(json.loads(path.read_text())), set(schema["properties"]), path)
+
+
+class RefusesEverything(http.server.BaseHTTPRequestHandler):
+    """A service that takes subscriptions and no events, and closes each connection with its refusal."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, status):
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.send_response(status)
+        self.send_header("content-length", "0")
+        if status == 503:
+            self.send_header("connection", "close")
+            self.close_connection = True
+        self.end_headers()
+
+    def do_GET(self): self.answer(200)
+    def do_PUT(self): self.answer(201)
+    def do_DELETE(self): self.answer(200)
+    def do_POST(self): self.answer(503)
+    def log_message(self, *_): pass
+
+
+class Ends(BenchTest):
+    """Runs that end before their time."""
+
+    SUBSCRIBERS = [{"transport": "websocket", "count": 20}, {"transport": "webhook", "count": 2}]
+
+    def begin(self, profile, *arguments):
+        """A run whose events are being published; the process, what it says, and its service's process."""
+        process = subprocess.Popen([BINARY, "bench", "--profile", profile, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(lambda: process.poll() is None and process.kill())
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if line.startswith("published"):
+                break
+        self.assertIn("published", said[-1] if said else "", said)
+        return process, said, self.child(process.pid)
+
+    @staticmethod
+    def child(parent):
+        for entry in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = entry.read_text().rpartition(")")[2].split()
+                if int(fields[1]) == parent:
+                    return int(entry.parent.name)
+            except OSError:
+                continue
+        return None
+
+    @staticmethod
+    def folder_of(service):
+        arguments = pathlib.Path(f"/proc/{service}/cmdline").read_bytes().split(b"\0")
+        return pathlib.Path(arguments[arguments.index(b"--config") + 1].decode()).parent
+
+    @staticmethod
+    def is_gone(process):
+        try:
+            return pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        except OSError:
+            return True
+
+    def test_a_service_that_dies_ends_the_run_in_an_overload_too(self):
+        for overload in (False, True):
+            path = self.profile(self.SUBSCRIBERS, duration="1m", events={"size": "8KiB"},
+                                publish={"rate": 5000 if overload else 100, "connections": 4, "overload": overload})
+            process, said, service = self.begin(path)
+            folder = self.folder_of(service)
+            os.kill(service, signal.SIGKILL)
+            rest, _ = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 70, rest)
+            self.assertIn("the service was ended by signal 9", rest)
+            self.assertFalse(folder.exists(), "its folder is removed")
+
+    def test_a_service_elsewhere_that_is_gone_is_no_refusal(self):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), RefusesEverything)
+        self.addCleanup(server.server_close)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        path = self.profile([{"transport": "webhook", "count": 1}], duration="4s", publish={"rate": 20, "overload": True})
+        process, said, service = self.begin(path, "--url", f"http://127.0.0.1:{server.server_address[1]}")
+        self.assertIsNone(service)
+        server.shutdown()
+        server.server_close()
+        thread.join()
+        rest, _ = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 69, rest)
+        self.assertIn("publishing failed: cannot connect to 127.0.0.1", rest)
+
+    def test_an_interrupted_run_reports_what_was_sent_and_leaves_nothing_behind(self):
+        everyone = self.SUBSCRIBERS + [{"transport": "sse", "count": 4, "behaviour": {"kind": "churns", "every": "300ms"}}]
+        path = self.profile(everyone, duration="1m", publish={"rate": 100, "connections": 2}, events={"topics": 3})
+        process, said, service = self.begin(path, "--output", str(self.folder / "out"))
+        folder = self.folder_of(service)
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 69, rest)
+        self.assertIn("fanfare: interrupted", rest)
+        self.assertRegex(rest, r"\d+ of 6020 events, \d+ deliveries")
+        written = self.written(self.folder / "out" / "tried.json")
+        self.assertEqual(written["accepted"] + written["unsent"], written["events"])
+        self.assertEqual(written["misses"], [f"interrupted: the last {written['unsent']} events were not sent"])
+        self.assertEqual([group["lost"] for group in written["subscribers"]], [0, 0, 0])
+        self.assertLess(written["intervals"][-1]["end_seconds"], 60)
+        self.assertTrue(self.is_gone(service))
+        self.assertFalse(folder.exists(), "its folder is removed")
+
+    def test_a_service_ends_with_the_run_however_that_ends(self):
+        process, said, service = self.begin(self.profile(self.SUBSCRIBERS, duration="1m"))
+        folder = self.folder_of(service)
+        self.addCleanup(lambda: subprocess.run(["rm", "-r", folder]))
+        process.kill()
+        process.wait()
+        end = time.monotonic() + 20
+        while not self.is_gone(service) and time.monotonic() < end:
+            time.sleep(0.05)
+        self.assertTrue(self.is_gone(service), "it hears that its input has ended")
+
+    def test_where_it_cannot_write_is_told_before_the_run(self):
+        path = self.profile(self.SUBSCRIBERS, duration="1m")
+        (self.folder / "file").write_text("")
+        result = run_command("bench", "--profile", path, "--output", str(self.folder / "file" / "further"), timeout=20)
+        self.assertEqual((result.returncode, "not a directory" in result.stderr), (74, True), result.stdout + result.stderr)
+        result = run_command("bench", "--profile", path, "--output", str(self.folder / "file"), timeout=20)
+        self.assertEqual((result.returncode, "not a directory" in result.stderr), (74, True), result.stdout + result.stderr)
+
+    def test_more_sockets_than_files_may_be_open_are_refused_before_the_run(self):
+        path = self.profile([{"transport": "websocket", "count": 500}])
+        limited = lambda soft, hard: subprocess.run(
+            [BINARY, "bench", "--profile", path], capture_output=True, text=True, timeout=60,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard)))
+        refused = limited(300, 300)
+        self.assertEqual(refused.returncode, 64, refused.stdout + refused.stderr)
+        self.assertIn("RLIMIT_NOFILE", refused.stderr)
+        raised = limited(300, 2000)
+        self.assertEqual(raised.returncode, 0, raised.stdout + raised.stderr)
 
 
 class RefusedSubscriptions(BenchTest):

@@ -20,8 +20,11 @@ package struct RunSeries: Sendable {
     /// How many there can be.
     package let countMax: Int
 
-    /// Seconds of CPU that the service has used since it began: at the beginning of the run, then at the end of each interval.
-    private var cpuTotals: [Double] = []
+    /// Seconds of CPU that the service has used since it began, and when that was noted: at the beginning of the run, then at
+    /// the end of each interval.
+    private var cpuTotals: [(seconds: Double, at: UInt64)] = []
+    /// When the run ended; nil while it goes on.
+    private var endedAt: UInt64?
 
     /// The series of a run whose events are sent within `nanoseconds`.
     package init(nanoseconds: UInt64) {
@@ -40,14 +43,39 @@ package struct RunSeries: Sendable {
         intervals[index(offset)].latency.record(latency)
     }
 
-    /// The service has used so many seconds of CPU: first said at the beginning of the run, then at the end of each interval.
-    package mutating func noteCPU(total seconds: Double) {
-        if cpuTotals.count <= countMax { cpuTotals.append(seconds) }
+    /// The service has used so many seconds of CPU, said so many nanoseconds after the beginning: first at the beginning of
+    /// the run, then at the end of each interval, then at the end of the run.
+    package mutating func noteCPU(total seconds: Double, at offset: UInt64) {
+        if cpuTotals.count <= countMax { cpuTotals.append((seconds, offset)) }
     }
 
-    /// Seconds of CPU that the service used in an interval; nil when it was not noted.
-    package func cpuSeconds(ofInterval index: Int) -> Double? {
-        index + 1 < cpuTotals.count ? cpuTotals[index + 1] - cpuTotals[index] : nil
+    /// Seconds of CPU that the service used in each second of an interval; nil when it was not noted, or too shortly after
+    /// the beginning of the interval: the kernel counts in hundredths of a second.
+    package func cpuPerSecond(ofInterval index: Int) -> Double? {
+        guard index + 1 < cpuTotals.count else { return nil }
+        let (before, after) = (cpuTotals[index], cpuTotals[index + 1])
+        guard after.at >= before.at + intervalNanoseconds / 2 else { return nil }
+        return (after.seconds - before.seconds) / (Double(after.at - before.at) / 1e9)
+    }
+
+    /// The run ended so many nanoseconds after the beginning: so did the interval in which it ended, and there are none after it.
+    package mutating func ended(at offset: UInt64) {
+        endedAt = offset
+        while intervals.count > 1, UInt64(intervals.count - 1) * intervalNanoseconds >= offset {
+            intervals.removeLast()
+        }
+    }
+
+    /// From the beginning of the run to the end of an interval, in nanoseconds.
+    package func end(ofInterval index: Int) -> UInt64 {
+        let end = intervalNanoseconds * UInt64(index + 1)
+        guard let endedAt, endedAt > end - intervalNanoseconds else { return end }
+        return min(end, endedAt)
+    }
+
+    /// Seconds of an interval.
+    package func seconds(ofInterval index: Int) -> Double {
+        Double(end(ofInterval: index) - intervalNanoseconds * UInt64(index)) / 1e9
     }
 
     /// The interval of an offset, which there is from now on.

@@ -9,6 +9,8 @@ package final class HTTPClient: ClientHandler {
     package enum Outcome {
         /// The answer; gone after the call.
         case response(HTTPResponse)
+        /// There will be none: nobody took the connection, so that the service has not seen the request.
+        case unreachable(String)
         /// There will be none; whether the service has seen the request is unknown.
         case failed(String)
     }
@@ -69,9 +71,11 @@ package final class HTTPClient: ClientHandler {
         if let event = decoder.finish(), case .response(let response) = event { take(response, on: connection) }
         self.connection = nil
         waiting.removeAll()
+        let outcome: Outcome =
+            reason.isUnreachable ? .unreachable(reason.description) : .failed(reason.description)
         // Those whose handlers send again belong to the next connection.
         for _ in 0..<outstanding.count {
-            if let tag = outstanding.popFirst() { handle(tag, .failed(reason.description)) }
+            if let tag = outstanding.popFirst() { handle(tag, outcome) }
         }
     }
 

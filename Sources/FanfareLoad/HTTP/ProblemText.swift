@@ -8,9 +8,9 @@ package enum ProblemText {
         let document: JSONDocument
         do throws(JSONSyntaxError) { document = try JSONDocument(body.array) } catch {
             // Not JSON: perhaps a proxy's page.
-            return String(body.string.prefix(200))
+            return line(body)
         }
-        guard let problem = document.root.object else { return String(body.string.prefix(200)) }
+        guard let problem = document.root.object else { return line(body) }
         let title = problem["title"]?.string ?? ""
         let detail = problem["detail"]?.string ?? ""
         var lines = [detail.isEmpty ? title : detail]
@@ -22,5 +22,12 @@ package enum ProblemText {
             lines.append("  " + (pointer.isEmpty ? words : "\(pointer): \(words)"))
         }
         return lines.joined(separator: "\n")
+    }
+
+    /// The beginning of a text, on one line.
+    private static func line(_ body: ByteView) -> String {
+        let words = body.slice(0..<min(body.count, 2000)).string.split { $0.isWhitespace }.joined(separator: " ")
+        return String(
+            words.filter { $0.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control } }.prefix(200))
     }
 }

@@ -36,6 +36,14 @@ package enum ClientEnd: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether nobody took the connection.
+    var isUnreachable: Bool {
+        switch self {
+        case .unreachable, .timedOut: true
+        default: false
+        }
+    }
+
     /// What the errno means.
     static func words(_ number: Int32) -> String {
         // Safe: strerror's text is copied at once, and a client is one thread.

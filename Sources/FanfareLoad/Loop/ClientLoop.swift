@@ -39,6 +39,8 @@ package final class ClientLoop {
 
     /// What to do when a person wants to end the program; set by whoever runs the loop, called on its thread.
     package var onInterrupt: (() -> Void)?
+    /// Whether a person has wanted that.
+    package private(set) var isInterrupted = false
     /// When the turn began.
     package private(set) var now: MonotonicTime
     /// How other threads reach it.
@@ -78,6 +80,12 @@ package final class ClientLoop {
 
     /// Connections there are, those being made and ended included.
     package var connectionCount: Int { connections.count }
+
+    /// A person wants to end the program.
+    package func interrupt() {
+        isInterrupted = true
+        onInterrupt?()
+    }
 
     // MARK: Timers
 

@@ -116,7 +116,8 @@ package class EventSubscriber: ClientHandler {
     unowned let observer: any SubscriberObserver
     private var connection: ClientConnection?
     private var refusal: SubscriberEnd?
-    private var hasBegun = false
+    /// Whether the service has taken the subscription.
+    package private(set) var hasBegun = false
 
     init(_ target: ClientTarget, _ request: SubscribeRequest, tag: Int, observer: any SubscriberObserver) {
         self.target = target

@@ -119,7 +119,7 @@ enum LoadProfileForms {
         where reading.isWritten(publish.appending(key)) != (profile.publish.arrivals == arrivals) {
             reading.refuse(
                 "\"arrivals\": \"\(profile.publish.arrivals.rawValue)\"",
-                allowed: "\"\(key)\" with \"\(arrivals.rawValue)\", and with nothing else", at: publish)
+                allowed: "\"\(key)\" with \"arrivals\": \"\(arrivals.rawValue)\", and with nothing else", at: publish)
         }
     }
 }

@@ -136,6 +136,8 @@ package enum EX {
     package static let data: Int32 = 65
     /// Something needed is not there.
     package static let unavailable: Int32 = 69
+    /// Something went as it never should.
+    package static let software: Int32 = 70
     /// The disk failed.
     package static let io: Int32 = 74
     /// Not allowed.

@@ -22,20 +22,23 @@ extension Bench {
             do throws(CommandFailure) {
                 let report = try measure(tried, loop)
                 reports.append(report)
+                guard !loop.isInterrupted else { throw .interrupted }
                 let isHeld = report.misses.isEmpty
                 if isHeld { best = report }
                 search.tried(isHeld: isHeld)
                 Terminal.line(
                     "try \(number): \(rate) events a second: \(isHeld ? "held" : "missed")\(Self.why(report))")
             } catch {
-                guard error.message != "interrupted" else { throw error }
+                // A service that dies holds no rate, and nobody wants to be told one.
+                guard !loop.isInterrupted, error.code != EX.software else { throw error }
                 search.tried(isHeld: false)
                 Terminal.line("try \(number): \(rate) events a second: missed: \(error.message)")
             }
         }
         return try withExtendedLifetime(reports) { () throws(CommandFailure) -> BenchReport in
             guard var best else {
-                throw CommandFailure("no rate holds the goals, down to \(search.lowestMissed ?? 1) a second", code: 70)
+                throw CommandFailure(
+                    "no rate holds the goals, down to \(search.lowestMissed ?? 1) a second", code: EX.software)
             }
             best.search = search
             return best

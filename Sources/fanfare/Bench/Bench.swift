@@ -12,7 +12,9 @@ struct Bench: FanfareCommand {
             Starts a service of its own, with a log in a temporary folder, unless --url names one. Events are sent at the \
             times the profile sets, whether or not earlier ones are acknowledged, and latencies count from those times.
 
-            Ends with 70 when a delivery is lost, repeated on a socket or out of order, or a goal of the profile is missed.
+            Ends with 70 when a delivery is lost, repeated on a socket or out of order, a goal of the profile is missed, or the \
+            service it has started dies; with 69 when a service is not there or no longer answers, or after Ctrl-C. Ctrl-C ends \
+            the publishing, and what was sent until then is reported; the second one ends it at once.
             """, subcommands: [BenchCompare.self])
 
     /// What `--repeat` may be: the reports of all runs are kept.
@@ -40,7 +42,8 @@ struct Bench: FanfareCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Also write the result to this folder, NAME.json and NAME.html; made when missing.", valueName: "folder"))
+            "Also write the result to this folder, NAME.json and NAME.html; made, with those it is in, when missing.",
+            valueName: "folder"))
     var output: String?
 
     @Option(
@@ -59,12 +62,18 @@ struct Bench: FanfareCommand {
         }
         guard runs == 1 || output != nil && !search else { throw .usage("--repeat needs --output, and no --search") }
         let load = try Self.read(profile)
+        try BenchDescriptors.prepare(for: load)
+        // Now: nobody wants to hear at the end of a long run that it cannot be written.
+        if let output { try LocalFile.makeFolder(output) }
         let loop = try Loops.make()
-        Terminal.line("\(Self.name(profile)): \(load.description)")
+        Terminal.line(Table.escaped("\(Self.name(profile)): \(load.description)"))
         if runs > 1 { return try measureAgainAndAgain(load, loop) }
         let report = try search ? highestRate(load, loop) : measure(load, loop)
         try show(report, as: report.name)
-        guard report.misses.isEmpty else { throw CommandFailure(report.misses.joined(separator: "\n"), code: 70) }
+        guard !loop.isInterrupted else { throw .interrupted }
+        guard report.misses.isEmpty else {
+            throw CommandFailure(report.misses.joined(separator: "\n"), code: EX.software)
+        }
     }
 
     /// Measures `runs` times.
@@ -77,9 +86,10 @@ struct Bench: FanfareCommand {
             let report = try measure(profile, loop)
             reports.append(report)
             try show(report, as: "\(report.name)-\(number)")
+            guard !loop.isInterrupted else { throw .interrupted }
         }
         let misses = reports.enumerated().flatMap { index, report in report.misses.map { "run \(index + 1): \($0)" } }
-        guard misses.isEmpty else { throw CommandFailure(misses.joined(separator: "\n"), code: 70) }
+        guard misses.isEmpty else { throw CommandFailure(misses.joined(separator: "\n"), code: EX.software) }
     }
 
     /// Loads a service of its own, or the one at `url`, and waits for the last delivery.
@@ -100,7 +110,14 @@ struct Bench: FanfareCommand {
             try BenchWebhooks(plan, try audience.openEndpoints(folder)).write(to: folder)
             let service = try BenchService(folder)
             defer { service.stop() }
-            return try run(plan, loop, audience, try BenchTargets(service, folder), service)
+            do throws(CommandFailure) {
+                let report = try run(plan, loop, audience, try BenchTargets(service, folder), service)
+                if let words = service.endWords { throw CommandFailure(words, code: EX.software) }
+                return report
+            } catch {
+                guard !loop.isInterrupted, let words = service.endWordsSoon else { throw error }
+                throw CommandFailure(words, code: EX.software)
+            }
         }
     }
 
@@ -140,7 +157,6 @@ struct Bench: FanfareCommand {
     }
 
     private func write(_ report: BenchReport, to folder: String, as name: String) throws(CommandFailure) {
-        if unsafe mkdir(folder, 0o755) != 0, errno != EEXIST { throw .io("\(folder): cannot be made (errno \(errno))") }
         let json = report.output.page
         try LocalFile.write(json, to: "\(folder)/\(name).json")
         try LocalFile.write(Array(Self.page(json).text.utf8), to: "\(folder)/\(name).html")
@@ -167,11 +183,20 @@ struct Bench: FanfareCommand {
         guard case .success(let names) = Surroundings.process.names(profiles) else {
             throw .usage("\(profiles): there is no such folder, or it cannot be read")
         }
-        var table = Table(["profile", "what it is for"], leftAligned: [0, 1])
+        var table = Table(["profile", "goals", "what it is for"], leftAligned: [0, 1, 2])
+        var failure: CommandFailure?
         for name in names.sorted() where name.hasSuffix(".json") {
-            table.add(["\(profiles)/\(name)", try Self.read("\(profiles)/\(name)").description])
+            let path = "\(profiles)/\(name)"
+            do throws(CommandFailure) {
+                let profile = try Self.read(path)
+                table.add([path, profile.goals.text, profile.description])
+            } catch {
+                Terminal.error("fanfare: \(error.message)")
+                failure = error
+            }
         }
         for line in table.lines { Terminal.line(line) }
+        if let failure { throw CommandFailure("not all of these files are profiles", code: failure.code) }
     }
 
     private static func read(_ path: String) throws(CommandFailure) -> LoadProfile {

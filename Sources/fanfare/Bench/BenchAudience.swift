@@ -51,6 +51,8 @@ final class BenchAudience: SocketAudience {
     private(set) var misdirected = 0
     /// Deliveries, repeated ones not counted.
     private(set) var delivered = 0
+    /// When the last of them came; nil before the first.
+    private(set) var lastDeliveryAt: MonotonicTime?
     /// How it goes from interval to interval.
     var series: RunSeries
     private let plan: BenchPlan
@@ -237,6 +239,7 @@ final class BenchAudience: SocketAudience {
         delivered += 1
         if sockets[member] == nil { remaining[number] -= 1 }
         let now = Clock.monotonic
+        lastDeliveryAt = now
         let latency = now.nanoseconds(since: plan.intended(number))
         series.delivered(at: now.nanoseconds(since: plan.startedAt), latency: latency)
         guard number >= plan.measuredFrom else { return }

@@ -34,6 +34,9 @@ final class BenchPlan {
         measuredFrom = first
     }
 
+    /// Nanoseconds from the beginning in which events are sent.
+    var publishNanoseconds: UInt64 { UInt64(profile.publishMilliseconds) * 1_000_000 }
+
     /// When event `number` is meant to be sent.
     func intended(_ number: Int) -> MonotonicTime { startedAt.advanced(byNanoseconds: Int(offsets[number])) }
 

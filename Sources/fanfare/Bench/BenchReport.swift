@@ -12,6 +12,8 @@ struct BenchReport {
     private static let busyShare = 0.9
     /// Nanoseconds by which 1 % of the sends may be late before the load itself counts as late.
     private static let lateNanosecondsMax: UInt64 = 5_000_000
+    /// Cores that others may use before that is told.
+    private static let foreignCoresMax = 0.1
 
     let name: String
     let plan: BenchPlan
@@ -23,6 +25,9 @@ struct BenchReport {
     /// What did not go as it must or as the profile wants it, a sentence each; empty when all is well.
     var misses: [String] {
         var misses: [String] = []
+        if audience.outcomes.unsentCount > 0 {
+            misses.append("interrupted: the last \(audience.outcomes.unsentCount) events were not sent")
+        }
         if audience.misdirected > 0 {
             misses.append("\(audience.misdirected) deliveries reached who had not asked for them")
         }
@@ -56,6 +61,11 @@ struct BenchReport {
         }
         let notTaken = audience.outcomes.refusedCount + audience.outcomes.withheldCount
         if notTaken > 0 { return "the service, which did not take \(notTaken) of the events" }
+        let machineShare = (measures.machineCPU ?? 0) / measures.watchedSeconds / Double(BenchMachine.cores)
+        if machineShare > Self.busyShare {
+            return
+                "the machine, whose cores were \(Self.share(machineShare)) busy, \(Self.text(measures.foreignCores, 1)) of them with others' work"
+        }
         guard let cpu = measures.serviceCPU else { return nil }
         let share = cpu / measures.seconds / Double(plan.profile.shards)
         return share > Self.busyShare ? "the service, which used \(Self.share(share)) of its cores" : nil
@@ -93,13 +103,18 @@ struct BenchReport {
     }
 
     private var rates: [String] {
+        let unsent = audience.outcomes.unsentCount
+        let count = unsent > 0 ? "\(plan.offsets.count - unsent) of " : ""
         var lines = [
-            "\(plan.offsets.count) events, \(audience.delivered) deliveries in \(Self.text(measures.seconds, 2)) s: "
+            "\(count)\(plan.offsets.count) events, \(audience.delivered) deliveries in \(Self.text(measures.seconds, 2)) s: "
                 + "\(Int(Double(audience.delivered) / measures.seconds)) a second"
         ]
         if let cpu = measures.serviceCPU {
             let rate = cpu > 0 ? "\(Int(Double(audience.delivered) / cpu)) deliveries" : "too little to tell"
             lines.append("the service used \(Self.text(cpu, 2)) s of CPU: \(rate) a CPU second")
+        }
+        if measures.foreignCores > Self.foreignCoresMax {
+            lines.append("others used \(Self.text(measures.foreignCores, 1)) of the machine's cores meanwhile")
         }
         if let bytes = measures.bytesPerSocket { lines.append("a socket took \(bytes) bytes of the service's memory") }
         lines += behaviourLines + searchLines
@@ -143,6 +158,9 @@ extension BenchAudience.Group {
 }
 
 extension LoadProfile.Goals {
+    /// For people: `p50 5 ms, p99 50 ms`; empty when there are none.
+    var text: String { all.map { "\($0.name) \($0.milliseconds) ms" }.joined(separator: ", ") }
+
     /// Those that there are.
     var all: [(name: String, share: Double, milliseconds: Int)] {
         [("p50", 0.5, p50Milliseconds), ("p99", 0.99, p99Milliseconds), ("p99.9", 0.999, p999Milliseconds)].compactMap {

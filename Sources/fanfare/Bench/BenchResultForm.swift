@@ -48,8 +48,12 @@ enum BenchResultForm {
             },
             .init("load_cpu_seconds", "CPU that the load generator used.") { $0.measures.loadCPU },
             .init(
+                "machine_cpu_seconds",
+                "CPU that everything on the machine used, and what its host took from it; null when the kernel does not tell."
+            ) { $0.measures.machineCPU },
+            .init(
                 "bytes_per_socket",
-                "Resident memory of the service that each socket added; null when it was not started for the run."
+                "Resident memory of the service that each socket added; null when it was not started for the run, or there are fewer than 100."
             ) { $0.measures.bytesPerSocket },
             .init("limited_by", "What kept the run from being faster or more exact; null when nothing did.") {
                 $0.limit
@@ -84,6 +88,9 @@ enum BenchResultForm {
             .init("withheld", "Events that were not sent, as too many had no answer.") {
                 $0.audience.outcomes.withheldCount
             },
+            .init("unsent", "Events whose time had not come when the run was interrupted.") {
+                $0.audience.outcomes.unsentCount
+            },
         ]
     }
 
@@ -92,7 +99,9 @@ enum BenchResultForm {
     private static var versions: ResultForm<BenchVersions> {
         ResultForm([
             .init("fanfare", "The load generator's, and that of a service started for the run.") { $0.fanfare },
-            .init("swift", "The compiler's, as far as the program can tell.") { $0.swift },
+            .init("swift", "The compiler's, as it says itself; null when the program has been stripped of it.") {
+                $0.swift
+            },
             .init("openssl", "The TLS library's.") { $0.openSSL },
             .init("liburing", "That of the library for io_uring; null when its file does not tell.") { $0.liburing },
         ])
@@ -174,7 +183,7 @@ enum BenchResultForm {
         let series: RunSeries
         let index: Int
 
-        var seconds: Double { Double(series.intervalNanoseconds) / 1e9 }
+        var seconds: Double { series.seconds(ofInterval: index) }
         var interval: RunSeries.Interval { series.intervals[index] }
 
         func time(_ share: Double) -> Int? {
@@ -184,9 +193,13 @@ enum BenchResultForm {
 
     private static var interval: ResultForm<IntervalResult> {
         ResultForm([
-            .init("end_seconds", "From the beginning to its end.") { $0.seconds * Double($0.index + 1) },
-            .init("published_per_second", "Events sent in it.") { Double($0.interval.published) / $0.seconds },
-            .init("delivered_per_second", "Deliveries in it.") {
+            .init("end_seconds", "From the beginning to its end: the last one ends with the run.") {
+                Double($0.series.end(ofInterval: $0.index)) / 1e9
+            },
+            .init("published_per_second", "Events sent in each of its seconds.") {
+                Double($0.interval.published) / $0.seconds
+            },
+            .init("delivered_per_second", "Deliveries in each of its seconds.") {
                 Double($0.interval.latency.count) / $0.seconds
             },
             .init("p50_ns", "Latency of half of what came in it; null when nothing came.") { $0.time(0.5) },
@@ -194,8 +207,8 @@ enum BenchResultForm {
             .init("max_ns", "The greatest.") { $0.time(1) },
             .init(
                 "service_cpu_per_second",
-                "Seconds of CPU that the service used in each of its seconds; null when it was not started for the run."
-            ) { interval in interval.series.cpuSeconds(ofInterval: interval.index).map { $0 / interval.seconds } },
+                "Seconds of CPU that the service used in each of its seconds; null when it was not started for the run, or the interval was cut too short to tell."
+            ) { $0.series.cpuPerSecond(ofInterval: $0.index) },
         ])
     }
 

@@ -13,6 +13,8 @@ final class BenchRun {
     /// Milliseconds for what may come twice.
     private static let afterMilliseconds = 500
     private static let tickMilliseconds = 5
+    /// Sockets from which on it is told what one takes: of fewer it is mostly the service's own first pages.
+    private static let weighedSocketsMin = 100
     private static let progressMilliseconds = 200
     /// Milliseconds between the last preparation and the first event.
     private static let leadMilliseconds = 100
@@ -29,10 +31,19 @@ final class BenchRun {
         var sendDelay = Histogram()
         /// Seconds from the first intended send to the last delivery.
         var seconds = 0.0
+        /// Seconds from the first intended send until nothing more was waited for.
+        var watchedSeconds = 0.0
         /// Seconds of CPU that the service used meanwhile; nil when it is not ours.
         var serviceCPU: Double?
         /// Seconds of CPU that the load used meanwhile.
         var loadCPU = 0.0
+        /// Seconds of CPU that everything on the machine used meanwhile, and that its host took; nil when it does not tell.
+        var machineCPU: Double?
+        /// Cores that others on the machine used on average; 0 when that is not known, since it is one of them that is measured.
+        var foreignCores: Double {
+            guard let machineCPU, let serviceCPU, watchedSeconds > 0 else { return 0 }
+            return max(0, machineCPU - serviceCPU - loadCPU) / watchedSeconds
+        }
         /// Resident bytes that each socket added to the service; nil when it is not ours or has no sockets.
         var bytesPerSocket: Int?
         /// Where the service spent the time, all events together; nil when it does not tell.
@@ -53,6 +64,7 @@ final class BenchRun {
     private var outcomes: BenchOutcomes { audience.outcomes }
     private var lastChange: (count: Int, at: MonotonicTime) = (0, MonotonicTime(nanoseconds: 0))
     private var failure: CommandFailure?
+    private var isPublishing = false
     private var isOver = false
     /// What it measured.
     private(set) var measures = Measures()
@@ -74,20 +86,29 @@ final class BenchRun {
 
     /// Runs from the first socket to the last delivery.
     func run() throws(CommandFailure) {
-        loop.onInterrupt = { [unowned self] in end(.unavailable("interrupted")) }
+        loop.onInterrupt = { [unowned self] in interrupted() }
         let before = service?.usage
         lastChange = (0, Clock.monotonic)
         // In the loop: without sockets it stops the loop at once, which must be running.
         loop.after(milliseconds: 0) { [unowned self] in awaitAudience() }
         loop.run()
         if failure == nil {
-            if let before, let after = service?.usage, audience.socketCount > 0 {
+            if let before, let after = service?.usage, audience.socketCount >= Self.weighedSocketsMin {
                 measures.bytesPerSocket = (after.residentBytes - before.residentBytes) / audience.socketCount
             }
             publishEverything()
         }
         progress.finish()
         if let failure { throw failure }
+    }
+
+    /// What has been sent is still waited for and reported, unless nothing has been, or it is the second time.
+    private func interrupted() {
+        guard isPublishing, next > 0, outcomes.unsentCount == 0, next < plan.offsets.count else {
+            return end(.interrupted)
+        }
+        outcomes.interrupted(before: next)
+        audience.settle()
     }
 
     private func awaitAudience() {
@@ -103,6 +124,7 @@ final class BenchRun {
     private func publishEverything() {
         let serviceBefore = service?.usage
         let loadBefore = Self.processCPU
+        let machineBefore = BenchMachine.busySeconds
         plan.startedAt = Clock.monotonic.advanced(byMilliseconds: Self.leadMilliseconds)
         lastChange = (0, plan.startedAt)
         loop.at(plan.startedAt) { [unowned self] in
@@ -110,16 +132,25 @@ final class BenchRun {
             publish()
         }
         noteCPU(atEndOf: 0)
+        isPublishing = true
         watch()
         loop.run()
+        isPublishing = false
         isOver = true
         measures.loadCPU = Self.processCPU - loadBefore
+        if let machineBefore, let after = BenchMachine.busySeconds { measures.machineCPU = after - machineBefore }
         if let serviceBefore, let after = service?.usage {
             measures.serviceCPU = after.cpuSeconds - serviceBefore.cpuSeconds
-            // The interval in which the run ended.
-            audience.series.noteCPU(total: after.cpuSeconds)
         }
+        // What comes after the last event's time and the last delivery is waiting for what may come twice.
+        let published = outcomes.unsentCount > 0 ? plan.offsets[max(0, next - 1)] : plan.publishNanoseconds
+        let delivered = audience.lastDeliveryAt?.nanoseconds(since: plan.startedAt) ?? 0
+        audience.series.ended(at: max(published, delivered))
+        measures.watchedSeconds = Double(elapsed) / 1e9
     }
+
+    /// Nanoseconds since the beginning.
+    private var elapsed: UInt64 { Clock.monotonic.nanoseconds(since: plan.startedAt) }
 
     /// Notes what the service has used until the end of so many intervals, and goes on with the next.
     private func noteCPU(atEndOf count: Int) {
@@ -128,13 +159,14 @@ final class BenchRun {
         // Weak: when the run ends before, the loop may still be used for others.
         loop.at(plan.startedAt.advanced(byNanoseconds: Int(offset))) { [weak self] in
             guard let self, !isOver, let usage = service?.usage else { return }
-            audience.series.noteCPU(total: usage.cpuSeconds)
+            audience.series.noteCPU(total: usage.cpuSeconds, at: elapsed)
             noteCPU(atEndOf: count + 1)
         }
     }
 
     /// Sends every event whose time has come.
     private func publish() {
+        guard outcomes.unsentCount == 0 else { return }
         let now = Clock.monotonic
         while next < plan.offsets.count, plan.intended(next) <= now {
             if next >= plan.measuredFrom { measures.sendDelay.record(now.nanoseconds(since: plan.intended(next))) }
@@ -171,7 +203,9 @@ final class BenchRun {
     }
 
     /// Whether the service takes no more for now: it says so, or has said so and ended the connection with requests unread.
+    /// One that does not even take connections is not there.
     private func isRefusal(_ outcome: HTTPClient.Outcome, client: Int) -> Bool {
+        if case .unreachable = outcome { return false }
         guard case .response(let response) = outcome else { return refusedClients.contains(client) }
         guard [429, 503].contains(response.status) else {
             refusedClients.remove(client)
@@ -183,13 +217,17 @@ final class BenchRun {
 
     /// Shows how it goes, and ends when everything has come or nothing comes any more.
     private func watch() {
-        if let words = audience.failure { return end(.unavailable(words)) }
+        if let words = audience.failure ?? service?.endWords { return end(.unavailable(words)) }
         progress.show(
             "published \(next) of \(plan.offsets.count), delivered \(audience.delivered) of \(audience.expected)")
         let isSilent = isSilent(audience.delivered + outcomes.settledCount, Self.silenceMillisecondsMax)
         let isPublished = outcomes.settledCount == plan.offsets.count
-        measures.seconds = Double(lastChange.at.nanoseconds(since: plan.startedAt)) / 1e9
+        let lastAt = audience.lastDeliveryAt ?? lastChange.at
+        measures.seconds = Double(lastAt.nanoseconds(since: plan.startedAt)) / 1e9
         if isPublished, audience.isComplete {
+            // Of the interval in which it ends.
+            if let service { audience.series.noteCPU(total: service.usage.cpuSeconds, at: elapsed) }
+            isOver = true
             loop.after(milliseconds: Self.afterMilliseconds) { [unowned self] in end(nil) }
         } else if isSilent {
             end(isPublished ? nil : .unavailable("the service no longer acknowledges events"))

@@ -13,6 +13,8 @@ final class BenchService {
 
     /// Milliseconds it may take to be ready.
     private static let readyMillisecondsMax: Int32 = 20_000
+    /// Milliseconds between the end of a service's connections and that of its process.
+    private static let endMillisecondsMax = 1000
     /// Listeners of `configure`, each announced on a line of its own.
     private static let listenerCount = 4
 
@@ -20,33 +22,72 @@ final class BenchService {
     private(set) var urls: [String] = []
     private let process: pid_t
     private let output: Int32
+    /// Ends with this process, whatever ends it: so does the service, which waits for the end of its input.
+    private let input: Int32
+    /// How it has ended (wait(2)); nil while nobody has seen it end.
+    private var status: Int32?
 
     /// Starts it on `folder`, which must be configured, and waits until it listens.
     init(_ folder: ServiceFolder) throws(CommandFailure) {
-        var ends: [Int32] = [0, 0]
-        guard unsafe pipe(&ends) == 0 else { throw .io("a pipe cannot be made (errno \(errno))") }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        output = ends[0]
-        let spawned = Self.spawn(["serve", "--config", "\(folder.path)/fanfare.json"], output: ends[1])
-        close(ends[1])
+        let (input, output) = (try Self.pipe(), try Self.pipe())
+        self.input = input.write
+        self.output = output.read
+        let arguments = ["serve", "--config", "\(folder.path)/fanfare.json", "--until-input-ends"]
+        let spawned = Self.spawn(arguments, input: input.read, output: output.write)
+        let words = SystemWords.last
+        close(input.read)
+        close(output.write)
         guard let spawned else {
-            close(ends[0])
-            throw .unavailable("the service cannot be started (errno \(errno))")
+            close(input.write)
+            close(output.read)
+            throw .unavailable("the service cannot be started: \(words)")
         }
         process = spawned
         urls = readURLs()
         guard urls.count == Self.listenerCount else {
+            let words = endWords
             stop()
-            throw .unavailable("the service did not start")
+            throw .unavailable(words ?? "the service did not start in \(Self.readyMillisecondsMax / 1000) s")
         }
     }
 
     /// Ends it and waits until it has ended.
     func stop() {
-        kill(process, SIGTERM)
-        var status: Int32 = 0
-        while unsafe waitpid(process, &status, 0) < 0, errno == EINTR {}
+        if endWords == nil {
+            kill(process, SIGTERM)
+            wait(options: 0)
+            if let endWords { Terminal.error("fanfare: when it was stopped, \(endWords)") }
+        }
         close(output)
+        close(input)
+    }
+
+    /// That it has ended by itself and how, in words; nil while it runs, or when it ended as it should.
+    var endWords: String? {
+        wait(options: WNOHANG)
+        // The low seven bits are the signal's number, the next byte the exit code.
+        return switch status {
+        case nil, 0: nil
+        case let status? where status & 0x7F == 0: "the service ended with exit code \(status >> 8)"
+        case let status?: "the service was ended by signal \(status & 0x7F)"
+        }
+    }
+
+    /// The same for one whose connections have just ended: its process may take a moment longer.
+    var endWordsSoon: String? {
+        for _ in 0..<Self.endMillisecondsMax / 10 {
+            if let endWords { return endWords }
+            usleep(10_000)
+        }
+        return endWords
+    }
+
+    private func wait(options: Int32) {
+        guard status == nil else { return }
+        var status: Int32 = 0
+        var ended: pid_t
+        repeat { ended = unsafe waitpid(process, &status, options) } while ended < 0 && errno == EINTR
+        if ended == process { self.status = status }
     }
 
     /// What it has used until now.
@@ -79,12 +120,26 @@ final class BenchService {
         }
     }
 
-    /// This program with other arguments; nil when it cannot be started, as errno says.
-    private static func spawn(_ arguments: [String], output: Int32) -> pid_t? {
+    private static func pipe() throws(CommandFailure) -> (read: Int32, write: Int32) {
+        var ends: [Int32] = [0, 0]
+        guard unsafe Glibc.pipe(&ends) == 0 else { throw .io("a pipe cannot be made: \(SystemWords.last)") }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        return (ends[0], ends[1])
+    }
+
+    /// This program with other arguments, in a process group of its own, so that Ctrl-C in a terminal reaches only this
+    /// process, which ends it when it has been heard; nil when it cannot be started, as errno says.
+    private static func spawn(_ arguments: [String], input: Int32, output: Int32) -> pid_t? {
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        unsafe posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
         unsafe posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe posix_spawnattr_destroy(&attributes) }
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+        unsafe posix_spawnattr_setpgroup(&attributes, 0)
         // Safe: the copies live until they are freed below; posix_spawn(3) does not keep them.
         var words = unsafe (["fanfare"] + arguments).map { unsafe strdup($0) } + [nil]
         var environment: [UnsafeMutablePointer<CChar>?] = unsafe []
@@ -94,7 +149,7 @@ final class BenchService {
         unsafe environment.append(nil)
         defer { unsafe (words + environment).forEach { unsafe free($0) } }
         var process: pid_t = 0
-        let result = unsafe posix_spawn(&process, "/proc/self/exe", &actions, nil, &words, &environment)
+        let result = unsafe posix_spawn(&process, "/proc/self/exe", &actions, &attributes, &words, &environment)
         errno = result
         return result == 0 ? process : nil
     }

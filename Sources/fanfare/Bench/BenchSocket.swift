@@ -57,6 +57,9 @@ final class BenchOutcomes {
     private(set) var refusedCount = 0
     /// Events that were not sent, since too many others waited for an answer.
     private(set) var withheldCount = 0
+    /// The first event that is not sent, as the run was interrupted; the number of events when it was not.
+    private var end: Int
+    private let count: Int
     /// Where they are in the log, by number; nil when nobody needs to know.
     private var sequences: [UInt64]?
     private var unpublished: Set<Int> = []
@@ -65,12 +68,20 @@ final class BenchOutcomes {
 
     init(_ plan: BenchPlan) {
         unpublishedOfTopic = Array(repeating: 0, count: plan.profile.events.topics)
+        count = plan.offsets.count
+        end = plan.offsets.count
         let needsPlaces = plan.profile.subscribers.contains { $0.behaviour != nil || $0.slowPolicy != .catchUp }
         if needsPlaces { sequences = Array(repeating: 0, count: plan.offsets.count) }
     }
 
     /// Events of which nothing more is to be heard.
-    var settledCount: Int { acceptedCount + refusedCount + withheldCount }
+    var settledCount: Int { acceptedCount + refusedCount + withheldCount + unsentCount }
+
+    /// Events whose time had not come when the run was interrupted.
+    var unsentCount: Int { count - end }
+
+    /// Event `number` and those after it are not sent, as the run is interrupted.
+    func interrupted(before number: Int) { end = number }
 
     /// The service has taken event `number`; false when it does not say where it is, though somebody needs to know.
     func accepted(_ number: Int, _ sequence: () -> UInt64?) -> Bool {
@@ -99,13 +110,18 @@ final class BenchOutcomes {
     }
 
     /// Events of the topic with this index that are not in the log.
-    func unpublishedCount(ofTopic index: Int) -> Int { unpublishedOfTopic[index] }
+    func unpublishedCount(ofTopic index: Int) -> Int {
+        let topics = unpublishedOfTopic.count
+        // Numbers below n that are of the topic: those of index, index + topics, and so on.
+        func below(_ number: Int) -> Int { (number - index + topics - 1) / topics }
+        return unpublishedOfTopic[index] + below(count) - below(end)
+    }
 
     /// Whether it is not in the log.
-    func isUnpublished(_ number: Int) -> Bool { unpublished.contains(number) }
+    func isUnpublished(_ number: Int) -> Bool { number >= end || unpublished.contains(number) }
 
     /// Whether every event is in the log.
-    var isWhole: Bool { unpublished.isEmpty }
+    var isWhole: Bool { unpublished.isEmpty && unsentCount == 0 }
 
     /// Where it is in the log.
     ///

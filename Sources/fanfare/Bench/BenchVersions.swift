@@ -5,8 +5,8 @@ import FanfareTLS
 struct BenchVersions {
     /// This program's.
     let fanfare: String
-    /// That of the compiler that made it.
-    let swift: String
+    /// That of the compiler that made it, in its own words; nil when the program has been stripped of them.
+    let swift: String?
     /// That of the TLS library in this process.
     let openSSL: String
     /// That of the library for io_uring in this process; nil when its file does not tell.
@@ -15,22 +15,8 @@ struct BenchVersions {
     /// Those of this process.
     static var current: BenchVersions {
         BenchVersions(
-            fanfare: ServiceVersion.text, swift: compiler, openSSL: TLSLibrary.version, liburing: library("liburing"))
-    }
-
-    /// The language has no name for this, only a question about what is at least there.
-    private static var compiler: String {
-        #if compiler(>=6.4)
-            "6.4 or later"
-        #elseif compiler(>=6.3.3)
-            "6.3.3 or later"
-        #elseif compiler(>=6.3.2)
-            "6.3.2"
-        #elseif compiler(>=6.3.1)
-            "6.3.1"
-        #else
-            "6.3 or earlier"
-        #endif
+            fanfare: ServiceVersion.text, swift: BenchCompiler.version, openSSL: TLSLibrary.version,
+            liburing: library("liburing"))
     }
 
     /// The version in the name of a shared library's file, `NAME.so.VERSION`, of those that are mapped.

@@ -36,7 +36,7 @@ struct BenchWebhooks {
     /// Writes them to the folder of a service.
     func write(to folder: ServiceFolder) throws(CommandFailure) {
         let path = "\(folder.path)/subscriptions.d"
-        guard unsafe mkdir(path, 0o700) == 0 else { throw .io("\(path): cannot be made (errno \(errno))") }
+        try LocalFile.makeFolder(path, mode: 0o700)
         for (id, members) in definitions {
             let page = JSONOutput.object([.init("id", .string(id))] + members).page
             try folder.write(String(decoding: page, as: UTF8.self), to: "subscriptions.d/\(id).json")

@@ -41,7 +41,7 @@ final class DemoRun {
 
     /// Runs from the first subscribe to the last delivery.
     func run() {
-        loop.onInterrupt = { [unowned self] in end(.unavailable("interrupted")) }
+        loop.onInterrupt = { [unowned self] in end(.interrupted) }
         let deadline = loop.now.advanced(byMilliseconds: Self.subscribeMillisecondsMax)
         awaitAudience(until: deadline)
         loop.run()

@@ -148,7 +148,7 @@ final class Publisher {
 
     private func answered(_ outcome: HTTPClient.Outcome) {
         switch outcome {
-        case .failed(let words): end(.unavailable("\(requests.target.url): \(words)"))
+        case .failed(let words), .unreachable(let words): end(.unavailable("\(requests.target.url): \(words)"))
         case .response(let response):
             add(response.body)
             progress.show("published \(next) of \(Plural.of(count, "event"))")
