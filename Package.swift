@@ -57,7 +57,12 @@ let package = Package(
                 "FanfareBase",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: settings),
+            swiftSettings: settings,
+            // Swift's runtime within the binary, so that it runs where no Swift is installed; the two libraries are what
+            // FoundationEssentials (of ArgumentParser) is linked with, and lld does not warn of functions nobody calls.
+            linkerSettings: [
+                .unsafeFlags(["-static-stdlib", "-use-ld=lld", "-l_FoundationCollections", "-l_FoundationCShims"])
+            ]),
         // Benchmarks
         .executableTarget(
             name: "logbench",

@@ -15,7 +15,7 @@ part() {
   case $1 in
     fanout) Benchmarks/fanout.sh ;;
     deeper) NS=${NS:-1000} DEPTHS="16 64 256" Benchmarks/fanout.sh ;;
-    idle | allocations | catchup | commit | webhooks | subscriptions | storm) "Benchmarks/$1.sh" ;;
+    idle | allocations | catchup | commit | webhooks | single | subscriptions | storm) "Benchmarks/$1.sh" ;;
     start)
       [ -n "${START_DATA:-}" ] || { echo "START_DATA names no data directory (logbench fill makes one)"; return 69; }
       Benchmarks/start.py "$START_DATA" ;;
@@ -31,7 +31,7 @@ part() {
 }
 
 failed=()
-for name in ${ONLY:-fanout deeper idle allocations catchup commit start webhooks subscriptions storm deflate smoke peers plots}; do
+for name in ${ONLY:-fanout deeper single idle allocations catchup commit start webhooks subscriptions storm deflate smoke peers plots}; do
   echo "== $name"
   part "$name" 2>&1 | tee "$results/$name.txt"
   [ "${PIPESTATUS[0]}" -eq 0 ] || failed+=("$name")

@@ -1,7 +1,8 @@
-// floor PORT [FILE]: the least that takes requests in. One io_uring loop, one thread: receives HTTP requests with a
-// Content-Length, and answers each with 202. With FILE, the bodies of all requests that came are first written to it and
+// floor [-w] [-s PORT] PORT [FILE]: the least that takes requests in. One io_uring loop, one thread: receives HTTP requests
+// with a Content-Length, and answers each with 202. With FILE, the bodies of all requests that came are first written to it and
 // synced with one write and one sync, while the next ones are received: group commit without decoding, numbers, duplicates,
-// checksums or readers. FILE is filled beforehand and used round and round.
+// checksums or readers. FILE is filled beforehand and used round and round. With -w they are written and not synced.
+// With -s, every body is then sent to whoever is connected to that port, as it is and with SUBSCRIBER_BYTES in all.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,21 +15,23 @@
 #include <unistd.h>
 
 enum { CONNECTIONS = 4096, ROOM = 64 << 10, BATCH = 8 << 20, FILE_BYTES = 64 << 20 };
-enum { ACCEPT, RECEIVE, SEND, WRITE };
+enum { SUBSCRIBERS = 16384, SUBSCRIBER_BYTES = 480 };
+enum { ACCEPT, RECEIVE, SEND, WRITE, SUBSCRIBE, DELIVER };
 static const char ANSWER[] = "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 106\r\n\r\n"
     "{\"accepted\":1,\"duplicates\":0,\"position\":\"0123456789abcdef-000000000001\",\"durability\":\"synced\",\"padding\":\"xxx\"}";
 
 struct connection {
-    size_t held, whole, body;
-    char bytes[ROOM];
+    size_t held, whole, body, body_bytes;
+    char bytes[ROOM], event[SUBSCRIBER_BYTES];
 };
 
 static struct io_uring ring;
 static struct connection *connections[CONNECTIONS];
 static char *filling, *writing;
 static size_t filled;
-static int waiting[CONNECTIONS], waits, committing[CONNECTIONS], commits, file = -1;
+static int waiting[CONNECTIONS], waits, committing[CONNECTIONS], commits, file = -1, write_flags = RWF_DSYNC;
 static off_t place;
+static int subscribers[SUBSCRIBERS], subscribed;
 
 static struct io_uring_sqe *next(void)
 {
@@ -58,6 +61,22 @@ static void answer(int d)
     receive(d);
 }
 
+// Answers the request and sends its body to the subscribers; an event larger than what they get is cut.
+static void committed(int d)
+{
+    answer(d);
+    struct connection *c = connections[d];
+    if (!subscribed) return;
+    size_t bytes = c->body_bytes < SUBSCRIBER_BYTES ? c->body_bytes : SUBSCRIBER_BYTES;
+    memset(c->event, ' ', SUBSCRIBER_BYTES);
+    memcpy(c->event, c->bytes + c->body, bytes);
+    for (int i = 0; i < subscribed; i++) {
+        struct io_uring_sqe *sqe = next();
+        io_uring_prep_send(sqe, subscribers[i], c->event, SUBSCRIBER_BYTES, MSG_NOSIGNAL | MSG_DONTWAIT);
+        mark(sqe, DELIVER, subscribers[i]);
+    }
+}
+
 // Writes and syncs what has come, unless that is under way already.
 static void commit(void)
 {
@@ -71,7 +90,7 @@ static void commit(void)
     if (place + (off_t)bytes > FILE_BYTES) place = 0;
     struct io_uring_sqe *sqe = next();
     io_uring_prep_write(sqe, file, writing, bytes, place);
-    sqe->rw_flags = RWF_DSYNC;
+    sqe->rw_flags = write_flags;
     mark(sqe, WRITE, 0);
     place += bytes;
 }
@@ -96,31 +115,45 @@ static void received(int d, int count)
         filled += c->whole - c->body;
         waiting[waits++] = d;
     }
+    c->body_bytes = c->whole - c->body;
     c->held = c->whole = 0;
-    if (file < 0) answer(d);
+    if (file < 0) committed(d);
+}
+
+static void listen_on(const char *port, int what)
+{
+    int listener = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(port)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 4096)) { perror("listen"); exit(69); }
+    struct io_uring_sqe *sqe = next();
+    io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, 0);
+    mark(sqe, what, 0);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 2 && argc != 3) return fprintf(stderr, "usage: floor PORT [FILE]\n"), 64;
+    const char *subscribers_port = NULL;
+    int option, one = 1;
+    while ((option = getopt(argc, argv, "ws:")) != -1) {
+        if (option == 'w') write_flags = 0;
+        if (option == 's') subscribers_port = optarg;
+    }
+    argc -= optind, argv += optind;
+    if (argc != 1 && argc != 2) return fprintf(stderr, "usage: floor [-w] [-s PORT] PORT [FILE]\n"), 64;
     filling = aligned_alloc(4096, BATCH), writing = aligned_alloc(4096, BATCH);
     memset(filling, 0, BATCH), memset(writing, 0, BATCH);
-    if (argc == 3) {
-        file = open(argv[2], O_RDWR | O_CREAT | O_TRUNC, 0600);
+    if (argc == 2) {
+        file = open(argv[1], O_RDWR | O_CREAT | O_TRUNC, 0600);
         for (off_t at = 0; at < FILE_BYTES; at += BATCH)
-            if (pwrite(file, filling, BATCH, at) != BATCH) return perror(argv[2]), 74;
-        if (fsync(file)) return perror(argv[2]), 74;
+            if (pwrite(file, filling, BATCH, at) != BATCH) return perror(argv[1]), 74;
+        if (fsync(file)) return perror(argv[1]), 74;
     }
     struct io_uring_params parameters = {
         .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE, .cq_entries = 16384};
     if (io_uring_queue_init_params(4096, &ring, &parameters) < 0) return perror("io_uring"), 69;
-    int listener = socket(AF_INET, SOCK_STREAM, 0), one = 1;
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[1])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 1024)) return perror("listen"), 69;
-    struct io_uring_sqe *sqe = next();
-    io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, 0);
-    mark(sqe, ACCEPT, 0);
+    listen_on(argv[0], ACCEPT);
+    if (subscribers_port) listen_on(subscribers_port, SUBSCRIBE);
     for (;;) {
         commit();
         if (io_uring_submit_and_wait(&ring, 1) < 0) return perror("enter"), 74;
@@ -135,11 +168,17 @@ int main(int argc, char **argv)
                 connections[cqe->res] = calloc(1, sizeof(struct connection));
                 receive(cqe->res);
             }
+            if (what == SUBSCRIBE) {
+                if (cqe->res < 0 || subscribed == SUBSCRIBERS) return fprintf(stderr, "accept: %d\n", cqe->res), 69;
+                setsockopt(cqe->res, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+                subscribers[subscribed++] = cqe->res;
+            }
+            if (what == DELIVER && cqe->res != SUBSCRIBER_BYTES) return fprintf(stderr, "deliver: %d\n", cqe->res), 69;
             if (what == RECEIVE) received(d, cqe->res);
             if (what == SEND && cqe->res != sizeof ANSWER - 1) return fprintf(stderr, "send: %d\n", cqe->res), 69;
             if (what == WRITE) {
                 if (cqe->res < 0) return fprintf(stderr, "write: %d\n", cqe->res), 74;
-                for (int i = 0; i < commits; i++) answer(committing[i]);
+                for (int i = 0; i < commits; i++) committed(committing[i]);
                 commits = 0;
             }
         }
