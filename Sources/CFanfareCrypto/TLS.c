@@ -98,13 +98,13 @@ static int set_ticket_key(SSL *session, unsigned char *name, unsigned char *iv, 
 
 static const unsigned char http11[] = "\x08http/1.1";
 
-// Anything but HTTP/1.1 is left unanswered: who only speaks something else finds out from the first bytes.
+// Who offers protocols and HTTP/1.1 is not among them is refused, with no_application_protocol (RFC 7301, section 3.2).
 static int select_protocol(SSL *session, const unsigned char **name, unsigned char *bytes, const unsigned char *offered,
                            unsigned int offered_bytes, void *unused) {
     (void)session, (void)unused;
     int result =
         SSL_select_next_proto((unsigned char **)name, bytes, http11, sizeof http11 - 1, offered, offered_bytes);
-    return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+    return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 static int take_session(SSL *session, SSL_SESSION *fresh) {
@@ -118,7 +118,6 @@ static bool set_up_server(SSL_CTX *context) {
     static const unsigned char session_scope[] = "fanfare";
     SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_alpn_select_cb(context, select_protocol, NULL);
     return SSL_CTX_set_num_tickets(context, 1) == 1 &&
            SSL_CTX_set_session_id_context(context, session_scope, sizeof session_scope - 1) == 1 &&
            SSL_CTX_set_tlsext_ticket_key_evp_cb(context, set_ticket_key) == 1;
@@ -154,6 +153,8 @@ SSL_CTX *fanfare_tls_context_new(bool server, fanfare_tls_shared *shared) {
     SSL_CTX_free(context);
     return NULL;
 }
+
+void fanfare_tls_context_agree_on_http(SSL_CTX *context) { SSL_CTX_set_alpn_select_cb(context, select_protocol, NULL); }
 
 SSL *fanfare_tls_session_new(SSL_CTX *context, bool server, fanfare_tls_shared *shared) {
     SSL *session = SSL_new(context);

@@ -4,8 +4,8 @@ import FanfareBase
 /// What many sessions of one shard have in common: role, identity, trust, ticket keys and scratch memory.
 ///
 /// TLS 1.3 and 1.2, AEAD ciphers with forward secrecy only, AES-128-GCM first; ALPN `http/1.1`, for clients that
-/// `offerHTTP2` also `h2`, and a peer without it
-/// is served all the same. Servers keep no session cache and send one ticket. Not `Sendable`: one thread makes it and
+/// `offerHTTP2` also `h2`. A peer without ALPN is served all the same, one that offers only others is not (RFC 7301,
+/// section 3.2). Servers keep no session cache and send one ticket. Not `Sendable`: one thread makes it and
 /// uses it and its sessions; at any moment one session at most is inside OpenSSL. Holds 33 KiB of scratch for all
 /// sessions.
 @safe package final class TLSContext {
@@ -20,13 +20,16 @@ import FanfareBase
 
     /// A context for the accepting side.
     ///
-    /// - Parameter clientTrust: when given, clients must show a certificate it trusts.
+    /// - Parameters:
+    ///   - clientTrust: when given, clients must show a certificate it trusts.
+    ///   - speaksHTTP: whether clients that offer protocols (ALPN) must offer `http/1.1`; otherwise offers are not answered.
     package static func server(
-        identity: TLSIdentity, tickets: TLSTicketKeys, clientTrust: TLSTrust? = nil
+        identity: TLSIdentity, tickets: TLSTicketKeys, clientTrust: TLSTrust? = nil, speaksHTTP: Bool = true
     ) throws(TLSError) -> TLSContext {
         let context = try TLSContext(isServer: true)
         try context.use(identity)
         context.replaceTicketKeys(tickets)
+        if speaksHTTP { unsafe fanfare_tls_context_agree_on_http(context.handle) }
         if let clientTrust { unsafe fanfare_tls_context_trust(context.handle, clientTrust.store) }
         return context
     }

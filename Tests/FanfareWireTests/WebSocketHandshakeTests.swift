@@ -37,7 +37,7 @@ import Testing
             Self.lines.filter { !$0.hasPrefix(prefix) } + replacement
         }
         #expect(check(Self.lines, requestLine: "POST / HTTP/1.1") == .failure(.method))
-        #expect(check(Self.lines, requestLine: "GET / HTTP/1.0") == .failure(.method))
+        #expect(check(Self.lines, requestLine: "GET / HTTP/1.0") == .failure(.connection))
         #expect(check(without("Upgrade")) == .failure(.connection))
         #expect(check(without("Connection", "Connection: keep-alive")) == .failure(.connection))
         #expect(check(without("Sec-WebSocket-Version")) == .failure(.version))

@@ -309,6 +309,10 @@ import Glibc
     }
 
     private func shutdown(_ operation: Operation, _ shard: Int) {
+        if let listener = listeners.removeValue(forKey: operation.descriptor) {
+            if let token = listener.token { complete(shard, token, -EINVAL) }
+            return complete(shard, operation.token, 0)
+        }
         guard let link = link(operation) else { return complete(shard, operation.token, -EBADF) }
         link.serverEnded = true
         if operation.length != SHUT_WR { link.inboundEnded = true }

@@ -163,10 +163,14 @@ HTTP_CLOSING = {
     "a host with a zero byte": (get(host=b"Host: local\x00host\r\n"), 400, "invalid-header-value"),
     "a host with a space inside": (get(host=b"Host: local host\r\n"), 400, "host-invalid"),
     "a host with an open bracket": (get(host=b"Host: [::1\r\n"), 400, "host-invalid"),
+    "no host over HTTP/1.0": (get(host=b"", version=b"HTTP/1.0"), 400, "host-missing"),
 }
 
 # The request is understood and refused; the connection goes on.
 HTTP_REFUSED = {
+    "two tokens in two headers": (
+        get(b"Authorization: Bearer a", b"Authorization: Bearer b", target=b"/v1/events"), 401, "unauthorized"),
+    "a thousand query parameters": (get(target=b"/v1/events?" + b"a=1&" * 1_000), 400, "invalid-target"),
     "an unknown method": (b"BREW /healthz HTTP/1.1\r\n" + HOST + b"\r\n", 405, "method-not-allowed"),
     "bad percent coding in a topic": (post(LENGTH, target=b"/v1/events?topic=%zz"), 400, "invalid-target"),
     "a cut percent coding in a topic": (post(LENGTH, target=b"/v1/events?topic=a%2"), 400, "invalid-target"),

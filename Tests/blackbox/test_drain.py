@@ -1,6 +1,8 @@
 """Stopping and restarting: everyone is sent away in an orderly way, and nothing that was accepted is lost."""
 
 import json
+import signal
+import socket
 import threading
 import time
 import unittest
@@ -113,6 +115,26 @@ class RollingRestart(FanfareTest):
         self.service.start()
         self.service.publish(event(id="next", type=topic))
         self.assertEqual([d.event()["id"] for d in receiver.wait(2, "/slow")], ["once", "next"])
+
+    def test_who_connects_while_it_drains_is_refused_at_once(self):
+        with self.service.websocket("/v1/subscribe?topic=a"), self.service.stream() as stream:
+            stream.send_json({"op": "ping"})
+            stream.next_raw()
+            ends = [("127.0.0.1", self.service.port), ("127.0.0.1", self.service.stream_port)]
+            self.service.process.send_signal(signal.SIGTERM)
+            deadline = time.monotonic() + 5
+            for address in ends:
+                while True:
+                    self.assertLess(time.monotonic(), deadline, f"{address} still listens")
+                    try:
+                        socket.create_connection(address, timeout=5).close()
+                    except ConnectionRefusedError:
+                        break
+                    time.sleep(0.01)
+            # The drain is under way and not over: there was somebody to send away.
+            self.assertIsNone(self.service.process.poll())
+            self.assertEqual(json.loads(stream.next_raw())["op"], "closing")
+        self.assertEqual(self.service.stop(), 0)
 
     def test_a_reader_that_does_not_read_does_not_hold_the_end_up(self):
         topic = self.topic()

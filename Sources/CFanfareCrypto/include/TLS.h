@@ -47,6 +47,8 @@ typedef struct fanfare_tls_shared {
 
 // A context for servers or clients whose sessions read and write through `shared`, which outlives it. Null: no memory.
 SSL_CTX *fanfare_tls_context_new(bool server, fanfare_tls_shared *shared);
+// Sessions of this server's context agree on HTTP/1.1 with whoever offers protocols (ALPN), and refuse who does not offer it.
+void fanfare_tls_context_agree_on_http(SSL_CTX *context);
 
 // A session of `context`, in the role the context has. Null: no memory.
 SSL *fanfare_tls_session_new(SSL_CTX *context, bool server, fanfare_tls_shared *shared);

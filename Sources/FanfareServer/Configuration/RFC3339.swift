@@ -1,26 +1,27 @@
 import FanfareBase
 
-/// Times as people and CloudEvents write them (RFC 3339, section 5.6), from 1970 to 2261.
+/// Times as people and CloudEvents write them (RFC 3339, section 5.6).
 package enum RFC3339 {
     /// A regular expression for the shape; months and days are checked on reading.
     package static let pattern =
-        "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+        "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 
-    /// The time that `text` spells, at most nine digits of a second's fraction; nil when it is none or before 1970. A leap
-    /// second is the second after it.
+    /// The time that `text` spells, to the nanosecond below; nil when it is none. A leap second is the second after it. One
+    /// before 1970 is its beginning, and one after 2261 is in 2262: no event is from then.
     package static func time(_ text: String) -> WallTime? {
         var rest = Array(text.utf8)[...]
         guard let year = number(&rest, 4, "-"), let month = number(&rest, 2, "-"), let day = number(&rest, 2, nil),
             let separator = rest.popFirst(), separator | 0x20 == UInt8(ascii: "t"),
             let hour = number(&rest, 2, ":"), let minute = number(&rest, 2, ":"), let second = number(&rest, 2, nil)
         else { return nil }
-        guard (1970...2261).contains(year), (1...12).contains(month), (1...days(in: month, of: year)).contains(day),
+        guard (1...12).contains(month), (1...days(in: month, of: year)).contains(day),
             hour < 24, minute < 60, second <= 60
         else { return nil }
         guard let nanoseconds = fraction(&rest), let offset = offsetSeconds(&rest), rest.isEmpty else { return nil }
+        guard year >= 1970 else { return WallTime(nanoseconds: 0) }
+        guard year <= 2261 else { return WallTime(nanoseconds: UInt64(Int64.max)) }
         let seconds = dayNumber(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset
-        guard seconds >= 0 else { return nil }
-        return WallTime(nanoseconds: UInt64(seconds) * 1_000_000_000 + UInt64(nanoseconds))
+        return WallTime(nanoseconds: UInt64(max(seconds, 0)) * 1_000_000_000 + UInt64(nanoseconds))
     }
 
     /// `time` in UTC, with nine digits of fraction unless it is a whole second.
@@ -57,9 +58,10 @@ package enum RFC3339 {
         guard rest.first == UInt8(ascii: ".") else { return 0 }
         rest = rest.dropFirst()
         let digits = rest.prefix { (0x30...0x39).contains($0) }
-        guard (1...9).contains(digits.count) else { return nil }
+        guard !digits.isEmpty else { return nil }
         rest = rest.dropFirst(digits.count)
-        return (digits + Array(repeating: 0x30, count: 9 - digits.count)).reduce(0) { $0 * 10 + Int($1 - 0x30) }
+        let nine = digits.prefix(9) + Array(repeating: 0x30, count: max(0, 9 - digits.count))
+        return nine.reduce(0) { $0 * 10 + Int($1 - 0x30) }
     }
 
     private static func offsetSeconds(_ rest: inout ArraySlice<UInt8>) -> Int? {

@@ -30,7 +30,10 @@ struct EchoEndpoint {
 extension Answer {
     /// A request that cannot become a WebSocket.
     static func webSocketRefused(_ error: WebSocketHandshakeError) -> Answer {
-        let headers = error.status == 426 ? [("upgrade", "websocket"), ("sec-websocket-version", "13")] : []
+        if error == .method { return Router.notAllowed("GET") }
+        let headers =
+            error.status == 426
+            ? [("upgrade", "websocket"), ("connection", "upgrade"), ("sec-websocket-version", "13")] : []
         return .problem(error.status, error.code, "\(error.detail)", headers: headers)
     }
 }

@@ -37,16 +37,24 @@ struct Answer {
             status: status, contentType: ProblemDocument.mediaType, body: problem.json, headers: headers)
     }
 
+    /// No Host, which HTTP/1.0 leaves out and the rules about names need.
+    static let hostMissing: Answer = {
+        var answer = problem(400, "host-missing", "Name the service in a Host header; HTTP/1.0 has it too.")
+        answer.closes = true
+        return answer
+    }()
+
     /// Connections have used up their share of `limits.memory`.
     static let outOfMemory = problem(
         503, "out-of-memory", "Requests and answers under way have used up their share of memory; try again shortly.",
         headers: [("retry-after", "1")])
 
-    /// The bytes that answer `request`'s connection.
-    func bytes(keepAlive: Bool, minorVersion: Int, isHead: Bool = false) -> [UInt8] {
+    /// The bytes that answer `request`'s connection; `date` is a `DateHeader`'s line.
+    func bytes(keepAlive: Bool, minorVersion: Int, isHead: Bool = false, date: [UInt8]) -> [UInt8] {
         var output: [UInt8] = []
         output.reserveCapacity(body.count + 256)
         HTTPWriter.appendStatusLine(status, to: &output)
+        output += date
         HTTPWriter.appendConnection(keepAlive: keepAlive && !closes, minorVersion: minorVersion, to: &output)
         if let contentType { HTTPWriter.appendHeader("content-type", contentType, to: &output) }
         for (name, value) in headers { output += Array("\(name): \(value)\r\n".utf8) }

@@ -21,6 +21,8 @@ final class HTTPHandler: ConnectionHandler {
     private var responses = ResponseQueue()
     /// The request whose token is being verified.
     private var held: (request: HTTPRequestCopy, ticket: UInt64)?
+    /// A request that may make the connection a socket, behind answers that are owed; nothing after it is read.
+    private var behindAnswers: HTTPRequestCopy?
     /// The request whose answer may be large; nothing further is read before it is there.
     private var pageTicket: UInt64?
     /// The peer has ended its side; what it had asked for before is answered.
@@ -60,31 +62,31 @@ final class HTTPHandler: ConnectionHandler {
         }
         isDecoding = false
         decoder.releaseGiven()
-        if !input.isEmpty, !isLast || held != nil { shard.hold(input, on: connection) }
+        if !input.isEmpty, !isLast || held != nil || behindAnswers != nil { shard.hold(input, on: connection) }
         reschedule(connection, shard)
         flush(on: connection, shard: shard)
     }
 
     /// Whether another request may be looked at: not too many answers are owed, or wait for the peer.
     func mayRead(from connection: Connection, shard: Shard) -> Bool {
-        connection.phase == .open && held == nil && !responses.isFull && pageTicket == nil
+        connection.phase == .open && held == nil && behindAnswers == nil && !responses.isFull && pageTicket == nil
             && connection.output.count <= Limits.answersWaitingBytesMax
     }
 
     /// - Returns: the handler that goes on, when the request made the connection something else.
     private func take(_ request: HTTPRequest, on connection: Connection, shard: Shard) -> (any ConnectionHandler)? {
+        if request.path.equals("/v1/subscribe") || WebSocketHandshake.isRequested(by: request) {
+            // The connection may change hands: not while answers are owed.
+            sendReady(on: connection, shard: shard)
+            if !responses.isEmpty {
+                behindAnswers = HTTPRequestCopy(request)
+                return nil
+            }
+        }
         shard.metrics.requests.add(1)
         let keepAlive = request.keepAlive && shard.draining == nil
         if !keepAlive { isLast = true }
         let router = Router(shard: shard, connection: connection)
-        if !responses.isEmpty, request.path.equals("/v1/subscribe") || WebSocketHandshake.isRequested(by: request) {
-            // The connection would change hands with answers still owed.
-            isLast = true
-            let ticket = responses.take(ResponseQueue.Framing(keepAlive: false, minorVersion: 1))
-            responses.fill(
-                ticket, .problem(400, "pipelined-subscribe", "Await all answers before subscribing on a connection."))
-            return nil
-        }
         let ticket = responses.take(
             ResponseQueue.Framing(
                 keepAlive: keepAlive, minorVersion: request.minorVersion, isHead: request.method == .head,
@@ -99,7 +101,7 @@ final class HTTPHandler: ConnectionHandler {
         case .answer(let answer):
             if answer.closes { isLast = true }
             if answer.status >= 400 { shard.metrics.requestsRefused.add(1) }
-            responses.fill(ticket, answer)
+            responses.fill(ticket, answer, date: shard.dateLine)
         case .pending: break
         case .awaitingToken: held = (HTTPRequestCopy(request), ticket)
         case .pendingPage: if responses.isOwed(ticket) { pageTicket = ticket }
@@ -116,6 +118,11 @@ final class HTTPHandler: ConnectionHandler {
             let router = Router(shard: shard, connection: connection)
             return settle(router.route(request, ticket: ticket, verified: outcome), of: request, ticket, shard)
         }
+        goOn(with: next, on: connection, shard: shard)
+    }
+
+    /// Goes on after a request that had to wait, and then with what came behind it.
+    private func goOn(with next: (any ConnectionHandler)?, on connection: Connection, shard: Shard) {
         shard.countInput(of: connection)
         if let next {
             switchOver(to: next, .empty, on: connection, shard: shard)
@@ -128,7 +135,7 @@ final class HTTPHandler: ConnectionHandler {
     /// An answer that took its time.
     func answer(_ ticket: UInt64, _ answer: Answer, on connection: Connection, shard: Shard) {
         if ticket == pageTicket { pageTicket = nil }
-        responses.fill(ticket, answer)
+        responses.fill(ticket, answer, date: shard.dateLine)
         flush(on: connection, shard: shard)
         if !isDecoding { shard.readOn(connection) }
     }
@@ -136,22 +143,34 @@ final class HTTPHandler: ConnectionHandler {
     /// The peer has taken all answers so far: goes on with requests that had to wait for that.
     func outputDrained(on connection: Connection, shard: Shard) { shard.readOn(connection) }
 
-    private func flush(on connection: Connection, shard: Shard) {
+    private func sendReady(on connection: Connection, shard: Shard) {
         while let bytes = responses.next() { shard.send(bytes, on: connection) }
+    }
+
+    private func flush(on connection: Connection, shard: Shard) {
+        sendReady(on: connection, shard: shard)
         guard responses.isEmpty, !isDecoding else { return }
+        if let waiting = behindAnswers {
+            behindAnswers = nil
+            let next = waiting.withRequest { take($0, on: connection, shard: shard) }
+            return goOn(with: next, on: connection, shard: shard)
+        }
         if isLast || inputHasEnded && connection.heldInput.isEmpty { shard.finish(connection) }
     }
 
-    var retainedBytes: Int { decoder.retainedBytes + (held?.request.byteCount ?? 0) }
+    var retainedBytes: Int {
+        decoder.retainedBytes + (held?.request.byteCount ?? 0) + (behindAnswers?.byteCount ?? 0)
+    }
 
     /// Refuses the request under way, whether it waits for the rest of itself or for its token.
     func outOfMemory(on connection: Connection, shard: Shard) {
-        guard held != nil || !decoder.isIdle && !isLast else { return }
+        guard held != nil || behindAnswers != nil || !decoder.isIdle && !isLast else { return }
         shard.metrics.requestsRefused.add(1)
         isLast = true
         let ticket = held?.ticket ?? responses.take(ResponseQueue.Framing(keepAlive: false, minorVersion: 1))
         held = nil
-        responses.fill(ticket, .outOfMemory)
+        behindAnswers = nil
+        responses.fill(ticket, .outOfMemory, date: shard.dateLine)
         connection.heldInput = HeldBytes()
         decoder = HTTPRequestDecoder(limits: HTTPLimits())
         flush(on: connection, shard: shard)
@@ -175,7 +194,7 @@ final class HTTPHandler: ConnectionHandler {
         isLast = true
         let ticket = responses.take(ResponseQueue.Framing(keepAlive: false, minorVersion: 1))
         responses.fill(
-            ticket, .problem(error.status, error.code, error.detail.description))
+            ticket, .problem(error.status, error.code, error.detail.description), date: shard.dateLine)
     }
 
     private func reschedule(_ connection: Connection, _ shard: Shard) {
@@ -207,13 +226,14 @@ final class HTTPHandler: ConnectionHandler {
         let ticket = responses.take(ResponseQueue.Framing(keepAlive: false, minorVersion: 1))
         responses.fill(
             ticket,
-            .problem(408, "request-timeout", "No complete request arrived in time; send it in one go."))
+            .problem(408, "request-timeout", "No complete request arrived in time; send it in one go."),
+            date: shard.dateLine)
         flush(on: connection, shard: shard)
     }
 
     /// The service is ending: what is under way is answered, nothing further is taken.
     func drain(on connection: Connection, shard: Shard) {
-        guard decoder.isIdle else { return }
+        guard decoder.isIdle, behindAnswers == nil else { return }
         isLast = true
         if responses.isEmpty { shard.finish(connection) }
     }

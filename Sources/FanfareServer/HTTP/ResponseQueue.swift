@@ -39,14 +39,14 @@ struct ResponseQueue {
         return first + UInt64(count) - 1
     }
 
-    /// Fills in an answer. Tickets of a connection that has moved on are ignored.
-    mutating func fill(_ ticket: UInt64, _ answer: Answer) {
+    /// Fills in an answer, made at `date` (a `DateHeader`'s line). Tickets of a connection that has moved on are ignored.
+    mutating func fill(_ ticket: UInt64, _ answer: Answer, date: [UInt8]) {
         guard let index = index(of: ticket) else { return }
         let framing = entries[index].framing
         var answer = answer
         answer.headers += framing.crossOrigin
         entries[index].bytes = answer.bytes(
-            keepAlive: framing.keepAlive, minorVersion: framing.minorVersion, isHead: framing.isHead)
+            keepAlive: framing.keepAlive, minorVersion: framing.minorVersion, isHead: framing.isHead, date: date)
     }
 
     /// Whether the answer to this ticket is not there yet.

@@ -43,8 +43,10 @@ struct Router {
         if service == .probe {
             return Probes(shard: shard, connection: connection, ticket: ticket).route(pathText, request)
         }
+        // Two Authorization headers are none of the one form there is.
         let token = BearerToken(
-            authorization: request.headers[.authorization]?.string, query: request.query.string,
+            authorization: request.headers.isRepeated(.authorization)
+                ? "" : request.headers[.authorization]?.string, query: request.query.string,
             subprotocols: request.headers[.secWebSocketProtocol]?.string)
         switch verified ?? shard.authenticate(token, on: listener.configuration) {
         case .missing: return .answer(Self.unauthorized("Send Authorization: Bearer TOKEN.", error: nil))
@@ -55,9 +57,12 @@ struct Router {
                 ? .awaitingToken : sendAway(request, Self.tooManyTokens, retrySeconds: Limits.tokensRetrySeconds)
         case .principal(let principal):
             // Whatever is wrong with the query, the answer is the same.
-            guard let path = Self.segments(request.path), let query = try? QueryParameters(request.query) else {
-                return .answer(
-                    .problem(400, "invalid-target", "The path or query holds an invalid percent-encoding."))
+            guard let path = Self.segments(request.path) else {
+                return .answer(.problem(400, "invalid-target", "The path holds an invalid percent-encoding."))
+            }
+            let query: QueryParameters
+            do throws(QueryError) { query = try QueryParameters(request.query) } catch {
+                return .answer(.problem(400, "invalid-target", "The query \(error)."))
             }
             return dispatch(
                 Admitted(request: request, path: path, query: query, principal: principal, ticket: ticket), service)
@@ -94,6 +99,8 @@ struct Router {
     private func refusal(of request: HTTPRequest, _ listener: ListenerState) -> Answer? {
         let host = request.host.string
         if host != listener.hostAllowedLast {
+            // Only HTTP/1.0 comes here without one.
+            guard !host.isEmpty else { return .hostMissing }
             guard listener.hostRule.allows(host) else {
                 return .problem(
                     403, "host-not-allowed",

@@ -96,7 +96,8 @@ package struct OpenListeners: Sendable {
         do throws(TLSError) {
             return try TLSContext.server(
                 identity: TLSIdentity(
-                    certificateChainPath: files.certificate, privateKeyPath: files.privateKey), tickets: tickets)
+                    certificateChainPath: files.certificate, privateKeyPath: files.privateKey), tickets: tickets,
+                speaksHTTP: listener.protocol == .http)
         } catch {
             throw Service.StartError("\(listener.name): \(error)", exitCode: EX.configuration)
         }

@@ -50,11 +50,12 @@ extension Shard {
             Operation(.accept, descriptor: listener.descriptor, token: Token(.accept, slot: UInt32(index))))
     }
 
-    /// Stops accepting; what has been accepted goes on.
+    /// Stops listening: who connects from now on is refused by the kernel, at once. What has been accepted goes on.
     func stopAccepting() {
-        for listener in listeners where listener.accepting {
+        for listener in listeners {
             operations.append(
-                Operation(.cancelDescriptor, descriptor: listener.descriptor, token: Token(.ignored)))
+                Operation(
+                    .shutdown, descriptor: listener.descriptor, token: Token(.ignored), length: ShutdownHow.both))
         }
     }
 }

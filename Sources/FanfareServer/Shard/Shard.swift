@@ -67,6 +67,8 @@ package final class Shard {
     var tlsOutput: [UInt8] = []
     /// Memory for what a TLS session has decrypted.
     var plaintextPool: [UInt8] = []
+    /// When answers are made, as they tell it.
+    private var dateHeader = DateHeader()
     /// Random numbers for jitter, ids and masks: seeded at start, so that a simulation repeats.
     var random: SeededRandom
 
@@ -154,6 +156,9 @@ package final class Shard {
         webhooks = WebhookDispatcher()
         random = SeededRandom(seed: seed &+ UInt64(number))
     }
+
+    /// The `date` line of an answer made now.
+    var dateLine: [UInt8] { dateHeader.line(at: time.wall) }
 
     /// The time within the turn, for measuring only.
     var moment: MonotonicTime { stopwatch?() ?? time.monotonic }

@@ -105,6 +105,7 @@ struct SubscribeEndpoint {
         var head: [UInt8] = []
         let crossOrigin = Router(shard: shard, connection: connection).crossOriginHeaders(for: request)
         ServerSentEvents.appendHead(to: &head)
+        head += shard.dateLine
         for (name, value) in crossOrigin { head += Array("\(name): \(value)\r\n".utf8) }
         HTTPWriter.endHead(&head)
         ServerSentEvents.appendRetry(milliseconds: retryMilliseconds, to: &head)

@@ -41,11 +41,19 @@ package enum PercentCoding {
 }
 
 /// Why a query is not acceptable.
-package enum QueryError: Error, Sendable {
+package enum QueryError: Error, Sendable, CustomStringConvertible {
     /// A `%` is not followed by two hex digits.
     case malformedEscape
     /// More parameters than `WireLimits.queryParametersMax`.
     case tooManyParameters
+
+    /// What the query does wrong.
+    package var description: String {
+        switch self {
+        case .malformedEscape: "holds an invalid percent-encoding"
+        case .tooManyParameters: "has more than \(WireLimits.queryParametersMax) parameters"
+        }
+    }
 }
 
 /// The parameters of a query, in order, repeated names included, percent-decoded once. `+` stays a plus.

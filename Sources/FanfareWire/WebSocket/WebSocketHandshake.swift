@@ -44,14 +44,15 @@ package enum WebSocketHandshake {
     /// Appended to the key before hashing (section 1.3).
     private static let keySuffix: StaticString = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-    /// Whether a request means to become a WebSocket at all: an Upgrade header lists `websocket`.
+    /// Whether a request means to become a WebSocket at all: an Upgrade header lists `websocket`, which HTTP/1.0 must not
+    /// be taken at its word for (RFC 9110, section 7.8).
     package static func isRequested(by request: HTTPRequest) -> Bool {
-        request.headers.list(.upgrade, contains: "websocket")
+        request.minorVersion > 0 && request.headers.list(.upgrade, contains: "websocket")
     }
 
     /// Checks a request for which `isRequested` holds and gives its key.
     package static func check(_ request: HTTPRequest) throws(WebSocketHandshakeError) -> ByteView {
-        guard request.method == .get, request.minorVersion > 0 else { throw .method }
+        guard request.method == .get else { throw .method }
         guard isRequested(by: request), request.headers.list(.connection, contains: "upgrade") else {
             throw .connection
         }
