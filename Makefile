@@ -93,8 +93,9 @@ bench: build ## measure every table of docs/BENCHMARKS.md (needs a quiet machine
 	ONLY="$(ONLY)" Benchmarks/all.sh
 
 # Its `benchmark` command ends with 0 when a benchmark has failed by its own judgement, so what it printed is looked at.
-microbench: deps ## measure each stage by itself and fail when one allocates more than it may; ONLY=Deliver
-	@log=$$(mktemp)
+microbench: deps ## measure each stage by itself and fail when one allocates or executes more than it may; ONLY=Deliver
+	@$(MAKE) --no-print-directory deps PACKAGES=valgrind || echo 'make: valgrind could not be installed' >&2
+	log=$$(mktemp)
 	trap 'rm -f "$$log"' EXIT
 	FANFARE_MICROBENCH=1 swift package --scratch-path .build-microbench benchmark --target microbench --no-progress \
 	  --grouping metric $(if $(ONLY),--filter '$(ONLY).*') 2>&1 | tee "$$log"
@@ -102,6 +103,9 @@ microbench: deps ## measure each stage by itself and fail when one allocates mor
 	  echo 'make: a stage allocates more than it may, see above and Benchmarks/micro' >&2
 	  exit 1
 	fi
+	code=0; Benchmarks/instructions.py || code=$$?
+	[ $$code -ne 1 ] || echo 'make: a stage executes more instructions than it may, see above and Benchmarks/micro' >&2
+	[ $$code -eq 0 ] || [ $$code -eq 69 ]
 
 PEERS := gcc libc6-dev nginx libnginx-mod-nchan nats-server mosquitto redis-server
 PEER_OPTIONS ?=

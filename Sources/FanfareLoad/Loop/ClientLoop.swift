@@ -56,6 +56,7 @@ package final class ClientLoop {
     private let ring: Ring
     private var completions = CompletionBatch()
     private var timers: TimerWheel<() -> Void>
+    private var alarm: (deadline: MonotonicTime, action: () -> Void)?
     private var isStopping = false
     private var dirtySpare: [ClientConnection] = []
 
@@ -71,7 +72,7 @@ package final class ClientLoop {
     /// Runs turns until `stop`, and then one more that sends what waits.
     package func run() {
         isStopping = false
-        while !isStopping { turn(deadline: timers.nextDeadline) }
+        while !isStopping { turn(deadline: nextDeadline) }
         turn(deadline: Clock.monotonic)
     }
 
@@ -101,6 +102,21 @@ package final class ClientLoop {
         at(now.advanced(byMilliseconds: milliseconds), action)
     }
 
+    /// Calls `action` at `deadline`, as exactly as the kernel wakes this thread: not a millisecond late, as timers may be.
+    /// There is one such call: a further one takes its place.
+    package func exactly(at deadline: MonotonicTime, _ action: @escaping () -> Void) { alarm = (deadline, action) }
+
+    private var nextDeadline: MonotonicTime? {
+        guard let alarm else { return timers.nextDeadline }
+        return min(alarm.deadline, timers.nextDeadline ?? alarm.deadline)
+    }
+
+    private func ringAlarm() {
+        guard let alarm, alarm.deadline <= now else { return }
+        self.alarm = nil
+        alarm.action()
+    }
+
     /// Forgets a timer; nothing happens when it has fired.
     package func cancel(_ timer: TimerID) { timers.cancel(timer) }
 
@@ -112,6 +128,7 @@ package final class ClientLoop {
         addresses.reset()
         for index in 0..<completions.count { handle(completions[index]) }
         while let action = timers.popExpired(now: now) { action() }
+        ringAlarm()
         flush()
     }
 

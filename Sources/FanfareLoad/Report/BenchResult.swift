@@ -83,6 +83,8 @@ package struct BenchResult: Sendable {
     package let intervals: [Interval]
     /// Where the service spent the time; empty when it did not tell.
     package let stages: [Stage]
+    /// Seconds on average from the last stage until sockets had an event; nil when it is not known.
+    package let afterStages: Double?
     /// What did not go as it must.
     package let misses: [String]
     /// What limited it; nil when nothing did.
@@ -107,6 +109,7 @@ package struct BenchResult: Sendable {
         ].map { ($0.0, Latency(root[$0.1]?.object)) }
         intervals = (root["intervals"]?.array ?? []).compactMap { $0.object.flatMap(Interval.init) }
         stages = (root["stages"]?.array ?? []).compactMap { $0.object.map(Stage.init) }
+        afterStages = root["after_stages_seconds"]?.number?.double
         misses = (root["misses"]?.array ?? []).compactMap(\.string)
         limit = root["limited_by"]?.string
         let versions = (root["versions"]?.object?.members ?? []).compactMap { member in

@@ -34,7 +34,10 @@ struct LineChart {
             svg += label(y.text(tick), x: Self.margin.left - 8, y: up.place(tick) + 4, anchor: "end")
         }
         for (value, text) in xTicks ?? across.ticks.map({ ($0, x.text($0)) }) where across.bounds.contains(value) {
-            svg += label(text, x: across.place(value), y: bottom + 18, anchor: "middle")
+            // What would stick out at the right ends there.
+            let place = across.place(value)
+            let isLast = place + Self.margin.right > right
+            svg += label(text, x: isLast ? Self.width : place, y: bottom + 18, anchor: isLast ? "end" : "middle")
         }
         svg += label(x.title, x: (Self.margin.left + right) / 2, y: Self.height - 6, anchor: "middle")
         for (index, line) in series.enumerated() { svg += drawn(line, index, across, up) }
@@ -43,7 +46,9 @@ struct LineChart {
 
     private var legend: String {
         guard series.count > 1 else { return "" }
-        let keys = series.enumerated().map { "<span class=\"key s\($0 % 6)\"></span>\(Markup.escaped($1.title))" }
+        let keys = series.enumerated().map {
+            "<span class=\"entry\"><span class=\"key s\($0 % 6)\"></span>\(Markup.escaped($1.title))</span>"
+        }
         return "<p class=\"legend\">\(keys.joined(separator: " "))</p>"
     }
 

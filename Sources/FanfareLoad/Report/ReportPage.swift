@@ -21,7 +21,8 @@ package struct ReportPage {
         body.append(Self.section("Course", nil, Self.course(result)))
         body.append(
             Self.section(
-                "Stages in the service", "Each from the end of the one before; mean, half and 99 % of the events.",
+                "Stages in the service",
+                "Each from the end of the one before; mean, half and 99 % of the events. Then what is left of the mean latency of sockets that only receive.",
                 [
                     Self.stages(result)
                 ]))
@@ -135,7 +136,7 @@ package struct ReportPage {
 
     private static func course(_ result: BenchResult) -> [String] {
         guard result.intervals.count > 1 else { return [] }
-        let seconds: @Sendable (Double) -> String = { "\(Markup.number($0, 1)) s" }
+        let seconds: @Sendable (Double) -> String = { "\(Markup.number($0, 2)) s" }
         func line(_ title: String, _ value: (BenchResult.Interval) -> Double?) -> LineChart.Series {
             LineChart.Series(title: title, points: result.intervals.compactMap { i in value(i).map { (i.end, $0) } })
         }
@@ -160,14 +161,16 @@ package struct ReportPage {
     }
 
     private static func stages(_ result: BenchResult) -> String {
-        guard let most = result.stages.map(\.mean).max(), most > 0 else { return "" }
-        let rows = result.stages.map { stage in
-            let times = ([stage.mean] + stage.percentiles).map {
-                Markup.element("td", Markup.time(nanoseconds: $0 * 1e9))
+        guard let most = (result.stages.map(\.mean) + [result.afterStages ?? 0]).max(), most > 0 else { return "" }
+        let stages = result.stages.map { ($0.name, [$0.mean] + $0.percentiles) }
+        let after = result.afterStages.map { ("then to the sockets", [$0]) }
+        let rows = (stages + [after].compactMap { $0 }).map { name, times in
+            let cells = (0..<3).map {
+                Markup.element("td", $0 < times.count ? Markup.time(nanoseconds: times[$0] * 1e9) : "")
             }
             let bar =
-                "<td class=\"bar\"><span style=\"width:\(Markup.coordinate(100 * stage.mean / most))%\"></span></td>"
-            return "<tr>\(Markup.element("th", stage.name))\(bar)\(times.joined())</tr>"
+                "<td class=\"bar\"><span style=\"width:\(Markup.coordinate(100 * times[0] / most))%\"></span></td>"
+            return "<tr>\(Markup.element("th", name))\(bar)\(cells.joined())</tr>"
         }
         return
             "<div class=\"scroll\"><table class=\"stages\"><thead><tr><th></th><th></th><th>mean</th><th>p50</th><th>p99</th></tr></thead>"
@@ -224,9 +227,9 @@ package struct ReportPage {
         .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .85rem; margin: .75rem 0; }
         th, td { padding: .35rem .5rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap;
           font-variant-numeric: tabular-nums; } th:first-child { text-align: left; } th { font-weight: 600; } thead th { color: var(--quiet); }
-        figure { margin: 1rem 0; } .legend { margin: .25rem 0; } .key { display: inline-block; width: .8rem; height: .2rem; margin: 0 .35rem .25rem .75rem;
-          background: currentColor; } .key:first-child { margin-left: 0; }
-        svg { display: block; width: 100%; height: auto; } svg text { fill: var(--quiet); font: 12px system-ui, sans-serif; }
+        figure { margin: 1rem 0; } .legend { margin: .25rem 0; } .entry { margin-right: .5rem; white-space: nowrap; }
+          .key { display: inline-block; width: .8rem; height: .2rem; margin: 0 .35rem .25rem 0; background: currentColor; }
+        figure { overflow-x: auto; } svg { display: block; width: 100%; height: auto; } figure svg { min-width: 34rem; } svg text { fill: var(--quiet); font: 12px system-ui, sans-serif; }
         .grid { stroke: var(--line); } polyline { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin: round; }
         g circle { fill: transparent; } g circle:hover { fill: currentColor; }
         .s0 { color: var(--s0); } .s1 { color: var(--s1); } .s2 { color: var(--s2); } .s3 { color: var(--s3); } .s4 { color: var(--s4); }

@@ -95,11 +95,19 @@ struct BenchReport {
             table.add(
                 [stage.name] + [stage.mean, stage.quantile(0.5), stage.quantile(0.99)].map { Self.text($0 * 1e3, 3) })
         }
-        var received = Histogram()
-        for group in audience.groups where group.audience.transport != .webhook { received.merge(group.latency) }
-        let rest = received.mean / 1e6 - stages.reduce(0) { $0 + $1.mean } * 1e3
-        if received.count > 0 { table.add(["then to the sockets", rest < 0 ? "" : Self.text(rest, 3), "", ""]) }
+        if let rest = afterStages { table.add(["then to the sockets", Self.text(rest * 1e3, 3), "", ""]) }
         return table.lines + [""]
+    }
+
+    /// Seconds on average from the last stage until sockets that only receive had an event; nil when it cannot be told.
+    var afterStages: Double? {
+        guard let stages = measures.stages?.stages, stages.contains(where: { $0.count > 0 }) else { return nil }
+        var received = Histogram()
+        for group in audience.groups where group.audience.transport != .webhook && !isSpecial(group) {
+            received.merge(group.latency)
+        }
+        let rest = received.mean / 1e9 - stages.reduce(0) { $0 + $1.mean }
+        return received.count > 0 && rest >= 0 ? rest : nil
     }
 
     private var rates: [String] {

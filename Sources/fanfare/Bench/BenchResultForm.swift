@@ -83,6 +83,10 @@ enum BenchResultForm {
             .init("stages", "An event's way through the service, in its order.", listOf: stage) {
                 $0.measures.stages?.stages ?? []
             },
+            .init(
+                "after_stages_seconds",
+                "From the last stage until sockets that only receive had an event, on average; null when that cannot be told."
+            ) { $0.afterStages },
             .init("accepted", "Events that the service took.") { $0.audience.outcomes.acceptedCount },
             .init("refused", "Events that it answered with 429 or 503.") { $0.audience.outcomes.refusedCount },
             .init("withheld", "Events that were not sent, as too many had no answer.") {

@@ -86,11 +86,12 @@ final class BenchRun {
 
     /// Runs from the first socket to the last delivery.
     func run() throws(CommandFailure) {
-        loop.onInterrupt = { [unowned self] in interrupted() }
+        // Weak, as all below: when the run ends early, the loop is still used for others.
+        loop.onInterrupt = { [weak self] in self?.interrupted() }
         let before = service?.usage
         lastChange = (0, Clock.monotonic)
         // In the loop: without sockets it stops the loop at once, which must be running.
-        loop.after(milliseconds: 0) { [unowned self] in awaitAudience() }
+        loop.after(milliseconds: 0) { [weak self] in self?.awaitAudience() }
         loop.run()
         if failure == nil {
             if let before, let after = service?.usage, audience.socketCount >= Self.weighedSocketsMin {
@@ -118,7 +119,7 @@ final class BenchRun {
         guard !isSilent(audience.begunCount, Self.connectMillisecondsMax) else {
             return end(.unavailable("only \(audience.begunCount) of \(audience.socketCount) sockets could subscribe"))
         }
-        loop.after(milliseconds: Self.tickMilliseconds) { [unowned self] in awaitAudience() }
+        loop.after(milliseconds: Self.tickMilliseconds) { [weak self] in self?.awaitAudience() }
     }
 
     private func publishEverything() {
@@ -127,9 +128,9 @@ final class BenchRun {
         let machineBefore = BenchMachine.busySeconds
         plan.startedAt = Clock.monotonic.advanced(byMilliseconds: Self.leadMilliseconds)
         lastChange = (0, plan.startedAt)
-        loop.at(plan.startedAt) { [unowned self] in
-            audience.start()
-            publish()
+        loop.exactly(at: plan.startedAt) { [weak self] in
+            self?.audience.start()
+            self?.publish()
         }
         noteCPU(atEndOf: 0)
         isPublishing = true
@@ -156,7 +157,6 @@ final class BenchRun {
     private func noteCPU(atEndOf count: Int) {
         guard service != nil, count <= audience.series.countMax else { return }
         let offset = UInt64(count) * audience.series.intervalNanoseconds
-        // Weak: when the run ends before, the loop may still be used for others.
         loop.at(plan.startedAt.advanced(byNanoseconds: Int(offset))) { [weak self] in
             guard let self, !isOver, let usage = service?.usage else { return }
             audience.series.noteCPU(total: usage.cpuSeconds, at: elapsed)
@@ -182,7 +182,7 @@ final class BenchRun {
             outcomes.sentCount = next
         }
         guard next < plan.offsets.count else { return audience.settle() }
-        loop.at(plan.intended(next)) { [unowned self] in publish() }
+        loop.exactly(at: plan.intended(next)) { [weak self] in self?.publish() }
     }
 
     /// Events of one connection without an answer beyond which an overload withholds more.
@@ -228,11 +228,11 @@ final class BenchRun {
             // Of the interval in which it ends.
             if let service { audience.series.noteCPU(total: service.usage.cpuSeconds, at: elapsed) }
             isOver = true
-            loop.after(milliseconds: Self.afterMilliseconds) { [unowned self] in end(nil) }
+            loop.after(milliseconds: Self.afterMilliseconds) { [weak self] in self?.end(nil) }
         } else if isSilent {
             end(isPublished ? nil : .unavailable("the service no longer acknowledges events"))
         } else {
-            loop.after(milliseconds: Self.progressMilliseconds) { [unowned self] in watch() }
+            loop.after(milliseconds: Self.progressMilliseconds) { [weak self] in self?.watch() }
         }
     }
 
