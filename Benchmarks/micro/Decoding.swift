@@ -29,6 +29,16 @@ func decoding() {
         }
     }
 
+    stage("Decode: batch of 100 small events, by the event", allocations: 0, operationsPerRun: 100) {
+        let body = Array(SampleEvent.batch(of: 100).utf8)
+        let decoder = EventDecoder()
+        let staging = RecordStaging()
+        return Stage {
+            staging.reset()
+            try decoder.decodeBatch(body.span, SampleEvent.context, into: staging)
+        }
+    }
+
     stage("Decode: event, binary", allocations: 0) {
         let headers = [
             ("ce-specversion", "1.0"), ("ce-id", "gh-0243-updated"), ("ce-type", SampleEvent.topic),

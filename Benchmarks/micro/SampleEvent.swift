@@ -11,6 +11,15 @@ import FanfareEvent
     /// With a fixed key, so that every run hashes alike.
     static var context: PublishContext { PublishContext(hashKey: HashKey(low: 1, high: 2)) }
 
+    /// A batch of `count` events with 200 bytes of data, as `Benchmarks/ingest/publishers.c` sends it.
+    static func batch(of count: Int) -> String {
+        let data = String(repeating: "x", count: 198)
+        let events = (0..<count).map {
+            #"{"specversion":"1.0","id":"12345-\#(1_000_000 + $0)","source":"/bench","type":"bench.topic","data":"\#(data)"}"#
+        }
+        return "[" + events.joined(separator: ",") + "]"
+    }
+
     private let staging = RecordStaging()
     private var count: UInt64 = 0
 

@@ -62,17 +62,34 @@ public struct Position: Hashable, Sendable, CustomStringConvertible {
     /// - Precondition: `target` holds at least `textBytes` bytes.
     public func write(to target: UnsafeMutableRawBufferPointer) {
         invariant(target.count >= Self.textBytes, "a position's text fits its target")
-        for index in 0..<8 {
-            let digit = UInt8(truncatingIfNeeded: log.rawValue >> UInt32(28 - 4 * index)) & 0xF
-            // Safe: index is below textBytes, checked above.
-            unsafe target[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-        }
+        // Safe: 0..<25 was checked above.
+        unsafe target.storeBytes(of: Self.hexDigits(log.rawValue).littleEndian, as: UInt64.self)
         unsafe target[8] = UInt8(ascii: "-")
-        var rest = sequence.rawValue
-        for index in stride(from: Self.textBytes - 1, through: 9, by: -1) {
-            unsafe target[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
-        }
+        let (high, low) = (sequence.rawValue % 10_000_000_000_000_000).quotientAndRemainder(dividingBy: 100_000_000)
+        unsafe target.storeBytes(
+            of: Self.decimalDigits(UInt32(high)).littleEndian, toByteOffset: 9, as: UInt64.self)
+        unsafe target.storeBytes(
+            of: Self.decimalDigits(UInt32(low)).littleEndian, toByteOffset: 17, as: UInt64.self)
+    }
+
+    /// The eight hex digits of `value`, the first one lowest: nibbles are spread to bytes, all eight at once.
+    private static func hexDigits(_ value: UInt32) -> UInt64 {
+        var digits = UInt64(value.byteSwapped)
+        digits = (digits | digits << 16) & 0x0000_FFFF_0000_FFFF
+        digits = (digits | digits << 8) & 0x00FF_00FF_00FF_00FF
+        digits = (digits >> 4 | digits << 8) & 0x0F0F_0F0F_0F0F_0F0F
+        let letters = (digits &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return digits | 0x3030_3030_3030_3030 &+ letters &* 39
+    }
+
+    /// The eight decimal digits of `value`, below 100,000,000, the first one lowest: four, two, then one digit a lane, by
+    /// multiplication with the reciprocal.
+    private static func decimalDigits(_ value: UInt32) -> UInt64 {
+        let fours = UInt64(value / 10_000) | UInt64(value % 10_000) << 32
+        let hundreds = (fours &* 10_486) >> 20 & 0x0000_007F_0000_007F
+        let twos = hundreds | (fours &- hundreds &* 100) << 16
+        let tens = (twos &* 103) >> 10 & 0x000F_000F_000F_000F
+        return (tens | (twos &- tens &* 10) << 8) | 0x3030_3030_3030_3030
     }
 
     public var description: String {

@@ -43,21 +43,33 @@ public struct SipHash128: Sendable {
 
     /// Adds `bytes`.
     public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        // A word is the bytes that wait and the first of the next eight, whose others then wait.
+        let shift = 8 * (total & 7)
         var index = 0
-        while index < bytes.count, total & 7 != 0 {
-            // Safe: index is below count, here and below.
-            update(unsafe bytes[index])
-            index += 1
-        }
         while index + 8 <= bytes.count {
-            compress(UInt64(littleEndian: unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)))
-            total &+= 8
+            // Safe: index and the seven behind it are below count, here and below.
+            let word = UInt64(littleEndian: unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            compress(pending | word &<< shift)
+            pending = shift == 0 ? 0 : word &>> (64 &- shift)
             index += 8
         }
-        while index < bytes.count {
-            update(unsafe bytes[index])
-            index += 1
+        let left = bytes.count - index
+        if left == 0 { return total &+= UInt64(bytes.count) }
+        // The last seven at most: in two loads that overlap, or one by one.
+        var word: UInt64 = 0
+        if left >= 4 {
+            let low = unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self)
+            let high = unsafe bytes.loadUnaligned(fromByteOffset: bytes.count - 4, as: UInt32.self)
+            word = UInt64(low.littleEndian) | UInt64(high.littleEndian) &<< UInt64(8 &* (left &- 4))
+        } else {
+            for place in 0..<left { word |= UInt64(unsafe bytes[index + place]) &<< UInt64(8 &* place) }
         }
+        pending |= word &<< shift
+        if Int(total & 7) + left >= 8 {
+            compress(pending)
+            pending = shift == 0 ? 0 : word &>> (64 &- shift)
+        }
+        total &+= UInt64(bytes.count)
     }
 
     /// Adds `bytes`.
@@ -78,6 +90,7 @@ public struct SipHash128: Sendable {
         return DeduplicationKey(low: low, high: state.v0 ^ state.v1 ^ state.v2 ^ state.v3)
     }
 
+    @inline(__always)
     private mutating func compress(_ word: UInt64) {
         v3 ^= word
         round()

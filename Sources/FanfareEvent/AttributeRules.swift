@@ -4,7 +4,14 @@ enum AttributeRules {
     ///
     /// Not allowed (CloudEvents, "Type System"): U+0000 to U+001F, U+007F to U+009F, noncharacters, lone surrogates, each
     /// also as an escape.
-    static func forbiddenCharacter(_ source: Span<UInt8>, _ range: Range<Int>) -> String? {
+    @inline(__always)
+    static func forbiddenCharacter(_ source: Span<UInt8>, _ range: Range<Int>, hasEscapes: Bool) -> String? {
+        // Nearly all attributes: nothing to decode.
+        if !hasEscapes, isPrintable(source, range) { return nil }
+        return forbiddenCharacter(source, range)
+    }
+
+    private static func forbiddenCharacter(_ source: Span<UInt8>, _ range: Range<Int>) -> String? {
         var offset = range.lowerBound
         while offset < range.upperBound {
             let byte = source[offset]

@@ -4,45 +4,96 @@ import FanfareBase
 extension Envelope {
     /// Throws the first broken rule; drops what is null and what is ours.
     mutating func check(_ bytes: Span<UInt8>) throws(Problem) {
-        for index in 0..<members.count { try checkMember(index, bytes) }
+        if isPlain, hasAll(Self.required) { return }
+        forgetAttributes()
+        for index in 0..<count { try checkMember(index, bytes) }
         try checkPresence(bytes)
         if let data = self[.data], let base64 = self[.base64] {
             throw .rule(.dataTwice, max(data, base64), "An event has data or data_base64, not both.")
         }
     }
 
+    /// What every event has.
+    private static let required = Role.specversion.bit | Role.id.bit | Role.source.bit | Role.type.bit
+
+    /// Whether a member is right at first sight, as nearly all are: true only where no rule below has anything to say, so
+    /// what is false here is judged by them. Members before it are `isPlain`; it is the first of its role if `isFirst`.
+    @inline(__always)
+    func isPlainlyRight(_ member: Member, isFirst: Bool, _ bytes: Span<UInt8>) -> Bool {
+        guard isFirst else { return false }
+        if member.role == .data { return true }
+        guard member.kind == .string, !member.valueHasEscapes, !member.name.hasEscapes,
+            isPrintable(bytes, member.content)
+        else { return false }
+        switch member.role {
+        case .id, .source, .type, .subject, .datacontenttype, .dataschema: return !member.content.isEmpty
+        case .specversion: return equals(bytes.extracting(member.content), "1.0")
+        case .time: return AttributeRules.isTime(bytes.extracting(member.content))
+        case .extension: return Self.isName(bytes.extracting(member.name.range))
+        case .data, .base64, .fanfareposition, .fanfaretopic: return false
+        }
+    }
+
     private mutating func checkMember(_ index: Int, _ bytes: Span<UInt8>) throws(Problem) {
         let member = members[index]
-        if member.role == .extension { try checkName(member, index) }
-        try checkUnique(member, index)
+        if member.role == .extension {
+            try checkExtension(member, index, bytes)
+        } else if first(member.role) != index {
+            throw Self.duplicate(index)
+        }
         switch member.role {
         case .data: return
         case .base64: try checkBase64(member, index, bytes)
         default: try checkAttribute(member, index, bytes)
         }
-        if member.kind == .null || member.role == .fanfareposition || member.role == .fanfaretopic { drop(index) }
+        if member.kind == .null || member.role == .fanfareposition || member.role == .fanfaretopic {
+            drop(index)
+        } else if member.role != .base64 {
+            countAttribute()
+        }
     }
 
-    private func checkName(_ member: Member, _ index: Int) throws(Problem) {
-        guard !member.name.isEmpty, member.name.count <= EventLimits.attributeNameBytesMax else {
+    private static func duplicate(_ index: Int) -> Problem {
+        .rule(.duplicateName, index, "This name is used more than once.")
+    }
+
+    private func checkExtension(_ member: Member, _ index: Int, _ bytes: Span<UInt8>) throws(Problem) {
+        if member.name.hasEscapes {
+            try Self.checkName(names.span.extracting(member.name.range), index)
+        } else {
+            try Self.checkName(bytes.extracting(member.name.range), index)
+        }
+        for other in 0..<index where members[other].role == .extension {
+            if haveOneName(members[other].name, member.name, bytes) { throw Self.duplicate(index) }
+        }
+    }
+
+    private static func checkName(_ name: Span<UInt8>, _ index: Int) throws(Problem) {
+        guard !name.isEmpty, name.count <= EventLimits.attributeNameBytesMax else {
             throw .rule(
                 .attributeName, index,
-                "A name has 1 to \(EventLimits.attributeNameBytesMax) characters; this one has \(member.name.count).")
+                "A name has 1 to \(EventLimits.attributeNameBytesMax) characters; this one has \(name.count).")
         }
-        for offset in member.name {
-            let byte = names[offset]
-            let isFine = byte >= UInt8(ascii: "a") && byte <= UInt8(ascii: "z") || byte &- UInt8(ascii: "0") <= 9
-            guard isFine else { throw .rule(.attributeName, index, "Attribute names are made of a-z and 0-9.") }
-        }
+        guard isName(name) else { throw .rule(.attributeName, index, "Attribute names are made of a-z and 0-9.") }
     }
 
-    private func checkUnique(_ member: Member, _ index: Int) throws(Problem) {
-        for other in 0..<index where members[other].name.count == member.name.count {
-            if members[other].role == member.role,
-                member.role != .extension || names[members[other].name] == names[member.name]
-            {
-                throw .rule(.duplicateName, index, "This name is used more than once.")
-            }
+    private static func isName(_ name: Span<UInt8>) -> Bool {
+        guard !name.isEmpty, name.count <= EventLimits.attributeNameBytesMax else { return false }
+        for offset in 0..<name.count {
+            let byte = name[offset]
+            let isFine = byte >= UInt8(ascii: "a") && byte <= UInt8(ascii: "z") || byte &- UInt8(ascii: "0") <= 9
+            if !isFine { return false }
+        }
+        return true
+    }
+
+    private func haveOneName(_ left: Name, _ right: Name, _ bytes: Span<UInt8>) -> Bool {
+        guard left.range.count == right.range.count else { return false }
+        switch (left.hasEscapes, right.hasEscapes) {
+        case (false, false): return equals(bytes.extracting(left.range), bytes.extracting(right.range))
+        case (true, false): return equals(names.span.extracting(left.range), bytes.extracting(right.range))
+        case (false, true): return equals(bytes.extracting(left.range), names.span.extracting(right.range))
+        case (true, true): return equals(names.span.extracting(left.range), names.span.extracting(right.range))
         }
     }
 
@@ -64,7 +115,9 @@ extension Envelope {
         switch member.kind {
         case .null: return
         case .string:
-            if let words = AttributeRules.forbiddenCharacter(bytes, member.content) {
+            if let words = AttributeRules.forbiddenCharacter(
+                bytes, member.content, hasEscapes: member.valueHasEscapes)
+            {
                 throw .rule(.attributeCharacters, index, "The value has \(words), which no attribute may have.")
             }
             try checkMeaning(member, index, bytes)

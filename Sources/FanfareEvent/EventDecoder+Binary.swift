@@ -74,9 +74,9 @@ extension EventDecoder {
                 throw .rule(.tooLarge, nil, Self.tooLarge(body.count, context))
             }
             var scanner = JSONScanner()
-            try envelope.read(&scanner, head.span)
-            try envelope.check(head.span)
-            try append(envelope, head.span, data: body, bodyData, context, to: staging)
+            unsafe try envelope.read(&scanner, head.span)
+            unsafe try envelope.check(head.span)
+            unsafe try append(envelope, head.span, data: body, bodyData, context, to: staging)
         } catch {
             throw self.error(error, head.span)
         }

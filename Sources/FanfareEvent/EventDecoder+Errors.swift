@@ -7,10 +7,10 @@ extension EventDecoder {
         let base = index.map { JSONPointer.root.appending($0) } ?? .root
         switch problem {
         case .syntax(let failure):
-            let pointer = envelope.unfinished.map { base.appending(text($0)) } ?? base
+            let pointer = unsafe envelope.unfinished.map { base.appending(text($0, body)) } ?? base
             return Self.syntaxError(failure, body, pointer: pointer)
         case .rule(let reason, let member, let detail):
-            let pointer = member.map { base.appending(text(envelope.members[$0].name)) } ?? base
+            let pointer = member.map { base.appending(text(unsafe envelope.members[$0].name, body)) } ?? base
             return EventError(reason, detail, pointer: pointer.text)
         case .missing(let name):
             return EventError(.missing, "The attribute \(name) is missing.", pointer: base.appending(name).text)
@@ -43,8 +43,9 @@ extension EventDecoder {
         return EventError(.syntax, "Not UTF-8 at \(location).", pointer: pointer, location: location)
     }
 
-    private func text(_ name: Range<Int>) -> String {
-        String(decoding: envelope.names[name], as: UTF8.self)
+    private func text(_ name: Envelope.Name, _ body: Span<UInt8>) -> String {
+        if name.hasEscapes { return String(decoding: unsafe envelope.names[name.range], as: UTF8.self) }
+        return String(decoding: Self.array(of: body.extracting(name.range)), as: UTF8.self)
     }
 
     private static func array(of bytes: Span<UInt8>) -> [UInt8] {

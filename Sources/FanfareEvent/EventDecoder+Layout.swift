@@ -22,35 +22,54 @@ extension EventDecoder {
     }
 
     /// Appends the record of `envelope`, whose source is `source`, to `staging`; `data` is the body that `bodyData` tells of.
-    ///
-    /// The envelope is handed on as a value: reading it from the decoder again and again would check and count each time.
     func append(
-        _ envelope: Envelope, _ source: Span<UInt8>, data: Span<UInt8>, _ bodyData: BodyData, _ context: PublishContext,
-        to staging: RecordStaging
+        _ envelope: borrowing Envelope, _ source: Span<UInt8>, data: Span<UInt8>, _ bodyData: BodyData,
+        _ context: PublishContext, to staging: RecordStaging
     ) throws(Problem) {
-        let topicBytes = try resolveTopic(of: envelope, source, context)
+        // Safe: the context's memory lives as long as the call.
+        if let topic = unsafe context.topic {
+            return try append(
+                envelope, source, on: unsafe topic.bindMemory(to: UInt8.self).span, nil, data: data, bodyData, context,
+                to: staging)
+        }
+        guard let index = topicMember(of: envelope) else { throw .missing("type") }
+        let member = envelope.members[index]
+        guard member.valueHasEscapes else {
+            return try append(
+                envelope, source, on: source.extracting(member.content), index, data: data, bodyData, context,
+                to: staging)
+        }
+        try append(
+            envelope, source, on: Self.text(of: member, source).span, index, data: data, bodyData, context, to: staging)
+    }
+
+    /// The same, published on `topic`, which is the value of member `topicMember` (nil: the request named it).
+    private func append(
+        _ envelope: borrowing Envelope, _ source: Span<UInt8>, on topic: Span<UInt8>, _ topicMember: Int?,
+        data: Span<UInt8>, _ bodyData: BodyData, _ context: PublishContext, to staging: RecordStaging
+    ) throws(Problem) {
+        try checkTopic(topic, topicMember, of: envelope, context)
         try refuseReservedType(of: envelope, source, context)
-        let key = deduplicationKey(of: envelope, source, context)
-        let addsTopic = topicDiffersFromType(of: envelope, source, topicBytes)
+        let key = deduplicationKey(of: envelope, topic, source, context)
+        let isType = isType(topic, of: envelope, source)
         // Safe: the context's memory lives as long as the call.
         let traceParent = unsafe PublishContext.stored(context.traceParent, max: EventLimits.traceParentBytesMax)
         let traceState = unsafe PublishContext.stored(context.traceState, max: EventLimits.traceStateBytesMax)
         let baggage = unsafe PublishContext.stored(context.baggage, max: EventLimits.baggageBytesMax)
         let traceBytes = traceParent.count + traceState.count + baggage.count
-        let entries =
-            envelope.members.count { $0.isKept && $0.role != .data && $0.role != .base64 } + (addsTopic ? 1 : 0)
-        let bound = sizeBound(envelope, topicBytes, traceBytes, dataBytes: data.count, bodyData)
+        let entries = envelope.attributeCount + (isType ? 0 : 1)
+        let bound = sizeBound(envelope, topic.count, traceBytes, dataBytes: data.count, bodyData)
         var writer = unsafe RecordWriter(staging.reserve(bound))
         writer.skip(EventRecord.headerBytes + entries * EventRecord.attributeEntryBytes)
-        writer.append(identity.span.extracting(first: topicBytes))
+        writer.append(topic)
         unsafe writer.append(traceParent)
         unsafe writer.append(traceState)
         unsafe writer.append(baggage)
         var layout = Layout(canonicalStart: writer.offset)
-        writePosition(&writer)
-        if addsTopic { writeTopic(topicBytes, &writer, &layout) }
-        writeMembers(of: envelope, source, &writer, &layout)
-        writeData(data, bodyData, &writer, &layout)
+        writer.append(Self.positionOfZeros)
+        if !isType { Self.writeTopic(topic, &writer, &layout) }
+        Self.writeMembers(of: envelope, source, &writer, &layout)
+        if bodyData.kind != .none { Self.writeData(data, bodyData, &writer, &layout) }
         writer.append(UInt8(ascii: "}"))
         invariant(layout.attributeCount == entries, "every line of the attribute table is written")
         writer.store(UInt16(entries), at: 4)
@@ -60,48 +79,45 @@ extension EventDecoder {
         writer.store(UInt32(writer.offset - layout.canonicalStart), at: 44)
         writer.store(UInt32(layout.dataOffset), at: 48)
         writer.store(UInt32(layout.dataBytes), at: 52)
-        writer.store(UInt16(topicBytes), at: 56)
+        writer.store(UInt16(topic.count), at: 56)
         writer.store(UInt16(traceParent.count), at: 58)
         writer.store(UInt16(traceState.count), at: 60)
         writer.store(UInt16(baggage.count), at: 62)
         staging.commit(writer.offset)
     }
 
+    /// How a canonical event begins until it has its number: `EventRecord.canonicalPrefix` and a position of zeros.
+    private static let positionOfZeros: StaticString = "{\"fanfareposition\":\"0000000000000000000000000\","
+
     /// More than the record can need: respelling only shortens, each kept member brings a comma at most.
     private func sizeBound(
-        _ envelope: Envelope, _ topicBytes: Int, _ traceBytes: Int, dataBytes: Int, _ bodyData: BodyData
+        _ envelope: borrowing Envelope, _ topicBytes: Int, _ traceBytes: Int, dataBytes: Int, _ bodyData: BodyData
     ) -> Int {
         let perMember = EventRecord.attributeEntryBytes + 4
         let base64Bytes = bodyData.kind == .base64 ? (dataBytes + 2) / 3 * 4 : dataBytes
-        return EventRecord.headerBytes + EventRecord.membersOffset + (envelope.members.count + 1) * perMember
+        return EventRecord.headerBytes + EventRecord.membersOffset + (envelope.count + 1) * perMember
             + 2 * topicBytes + traceBytes + envelope.range.count + base64Bytes + 64
     }
 
-    private func writePosition(_ writer: inout RecordWriter) {
-        writer.append(EventRecord.canonicalPrefix)
-        for _ in 0..<Position.textBytes { writer.append(UInt8(ascii: "0")) }
-        writer.append("\",")
-    }
-
-    private func writeTopic(_ topicBytes: Int, _ writer: inout RecordWriter, _ layout: inout Layout) {
+    private static func writeTopic(_ topic: Span<UInt8>, _ writer: inout RecordWriter, _ layout: inout Layout) {
         let start = writer.offset - layout.canonicalStart
         writer.append("\"fanfaretopic\":\"")
-        writer.append(identity.span.extracting(first: topicBytes))
+        writer.append(topic)
         writer.append("\",")
         writeEntry(
             .init(
                 nameOffset: UInt32(start + 1), nameBytes: 12, valueOffset: UInt32(start + 16),
-                valueBytes: UInt32(topicBytes), kind: .string, hasEscapes: false),
+                valueBytes: UInt32(topic.count), kind: .string, hasEscapes: false),
             &writer, &layout)
     }
 
     /// Copies runs of kept members with what is between them, so their spacing stays too.
-    private func writeMembers(
-        of envelope: Envelope, _ source: Span<UInt8>, _ writer: inout RecordWriter, _ layout: inout Layout
+    private static func writeMembers(
+        of envelope: borrowing Envelope, _ source: Span<UInt8>, _ writer: inout RecordWriter, _ layout: inout Layout
     ) {
         var index = 0
         var isFirst = true
-        while index < envelope.members.count {
+        while index < envelope.count {
             let member = envelope.members[index]
             guard member.isKept else {
                 index += 1
@@ -119,20 +135,20 @@ extension EventDecoder {
     }
 
     /// - Returns: The first member after the run.
-    private func writeRun(
-        from first: Int, of envelope: Envelope, _ source: Span<UInt8>, _ writer: inout RecordWriter,
+    private static func writeRun(
+        from first: Int, of envelope: borrowing Envelope, _ source: Span<UInt8>, _ writer: inout RecordWriter,
         _ layout: inout Layout
     ) -> Int {
-        let start = envelope.members[first].spelling.lowerBound
+        let start = envelope.members[first].start
         let shift = writer.offset - layout.canonicalStart - start
         var end = start
         var index = first
-        while index < envelope.members.count {
+        while index < envelope.count {
             let member = envelope.members[index]
             guard member.isKept, !member.isRespelt else { break }
             end = member.value.upperBound
             note(
-                member, name: member.spelling.lowerBound + 1 + shift, value: member.content.lowerBound + shift,
+                member, name: member.start + 1 + shift, value: member.content.lowerBound + shift,
                 valueBytes: member.content.count, hasEscapes: member.valueHasEscapes, &writer, &layout)
             index += 1
         }
@@ -141,13 +157,17 @@ extension EventDecoder {
     }
 
     /// A member whose name, or whose base64, is spelt with escapes: written without.
-    private func respell(
-        _ member: Envelope.Member, of envelope: Envelope, _ source: Span<UInt8>, _ writer: inout RecordWriter,
+    private static func respell(
+        _ member: Envelope.Member, of envelope: borrowing Envelope, _ source: Span<UInt8>, _ writer: inout RecordWriter,
         _ layout: inout Layout
     ) {
         let name = writer.offset - layout.canonicalStart + 1
         writer.append("\"")
-        writer.append(envelope.names.span.extracting(member.name))
+        if member.name.hasEscapes {
+            writer.append(envelope.names.span.extracting(member.name.range))
+        } else {
+            writer.append(source.extracting(member.name.range))
+        }
         writer.append("\":")
         let value = writer.offset - layout.canonicalStart + (member.kind == .string ? 1 : 0)
         var valueBytes = member.content.count
@@ -166,10 +186,9 @@ extension EventDecoder {
             &layout)
     }
 
-    private func writeData(
+    private static func writeData(
         _ data: Span<UInt8>, _ bodyData: BodyData, _ writer: inout RecordWriter, _ layout: inout Layout
     ) {
-        if bodyData.kind == .none { return }
         let isBase64 = bodyData.kind == .base64
         writer.append(isBase64 ? ",\"data_base64\":\"" : ",\"data\":")
         layout.dataKind = bodyData.kind
@@ -180,7 +199,8 @@ extension EventDecoder {
     }
 
     /// Remembers where a member's value is: in the table, or as the data. Offsets are in the canonical event.
-    private func note(
+    @inline(__always)
+    private static func note(
         _ member: Envelope.Member, name: Int, value: Int, valueBytes: Int, hasEscapes: Bool,
         _ writer: inout RecordWriter, _ layout: inout Layout
     ) {
@@ -195,21 +215,20 @@ extension EventDecoder {
             member.kind == .integer ? .integer : member.kind == .boolean ? .boolean : .string
         writeEntry(
             .init(
-                nameOffset: UInt32(name), nameBytes: UInt8(member.name.count), valueOffset: UInt32(value),
+                nameOffset: UInt32(name), nameBytes: UInt8(member.name.range.count), valueOffset: UInt32(value),
                 valueBytes: UInt32(valueBytes), kind: kind, hasEscapes: hasEscapes),
             &writer, &layout)
     }
 
-    private func writeEntry(
+    @inline(__always)
+    private static func writeEntry(
         _ entry: EventRecord.Attribute, _ writer: inout RecordWriter, _ layout: inout Layout
     ) {
-        let offset = layout.nextEntry
-        writer.store(entry.nameOffset, at: offset)
-        writer.store(entry.valueOffset, at: offset + 4)
-        writer.store(entry.valueBytes, at: offset + 8)
-        writer.store(entry.nameBytes, at: offset + 12)
-        writer.store(entry.kind.rawValue, at: offset + 13)
-        writer.store(UInt8(entry.hasEscapes ? 1 : 0), at: offset + 14)
+        // As EventRecord lays out a line of the table, in two words.
+        writer.store(UInt64(entry.nameOffset) | UInt64(entry.valueOffset) << 32, at: layout.nextEntry)
+        let kinds = UInt64(entry.nameBytes) << 32 | UInt64(entry.kind.rawValue) << 40
+        writer.store(
+            UInt64(entry.valueBytes) | kinds | (entry.hasEscapes ? 1 << 48 : 0), at: layout.nextEntry + 8)
         layout.nextEntry += EventRecord.attributeEntryBytes
         layout.attributeCount += 1
     }

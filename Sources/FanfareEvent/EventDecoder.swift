@@ -10,9 +10,8 @@ import FanfareBase
 ///
 /// One shard's, one thread's. Nothing is allocated per event once its arrays have grown.
 package final class EventDecoder {
-    var envelope = Envelope()
-    /// `topic NUL source NUL id`, unescaped: what the deduplication key is made of. Attributes hold no NUL.
-    var identity: [UInt8] = []
+    /// The members of the event at hand. Unchecked: one thread's, and no access spans another.
+    @exclusivity(unchecked) var envelope = Envelope()
     /// The attributes of an event in binary mode, as the JSON object they mean.
     var head: [UInt8] = []
     /// Something could not be written into `head`; thrown when the head is complete.
@@ -87,12 +86,13 @@ package final class EventDecoder {
     private func decodeObject(
         _ scanner: inout JSONScanner, _ body: Span<UInt8>, _ context: PublishContext, into staging: RecordStaging
     ) throws(Problem) {
-        try envelope.read(&scanner, body)
-        guard envelope.range.count <= context.eventBytesMax else {
-            throw .rule(.tooLarge, nil, Self.tooLarge(envelope.range.count, context))
+        // Safe, here and wherever this property is used: see there.
+        unsafe try envelope.read(&scanner, body)
+        guard unsafe envelope.range.count <= context.eventBytesMax else {
+            throw .rule(.tooLarge, nil, Self.tooLarge(unsafe envelope.range.count, context))
         }
-        try envelope.check(body)
-        try append(envelope, body, data: Span<UInt8>(), .none, context, to: staging)
+        unsafe try envelope.check(body)
+        unsafe try append(envelope, body, data: Span<UInt8>(), .none, context, to: staging)
     }
 
     private func requireEnd(_ scanner: inout JSONScanner, _ body: Span<UInt8>) throws(Problem) {

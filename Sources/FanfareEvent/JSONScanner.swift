@@ -185,7 +185,7 @@ struct JSONScanner {
         if offset == start { throw failure(.digit) }
     }
 
-    /// Passes a string from its opening to after its closing quote, eight bytes at a time.
+    /// Passes a string from its opening to after its closing quote, sixteen bytes at a time.
     ///
     /// - Returns: Whether it has escapes.
     @inline(__always)
@@ -193,15 +193,11 @@ struct JSONScanner {
         var position = offset &+ 1
         var hasEscapes = false
         while true {
-            position = Self.plainEnd(bytes, from: position)
+            position = plainTextEnd(bytes, position, bytes.count)
             let byte = position < bytes.count ? bytes[position] : 0
             if byte == UInt8(ascii: "\"") {
                 offset = position &+ 1
                 return hasEscapes
-            }
-            if byte >= 0x20 && byte != UInt8(ascii: "\\") {
-                position &+= 1
-                continue
             }
             offset = position
             guard byte == UInt8(ascii: "\\") else { throw failure(.restOfString) }
@@ -209,28 +205,6 @@ struct JSONScanner {
             try escape(bytes)
             position = offset
         }
-    }
-
-    /// The place of the next quote, backslash or control character, or of the last seven bytes of the text.
-    @inline(__always)
-    private static func plainEnd(_ bytes: Span<UInt8>, from start: Int) -> Int {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        var position = start
-        while position &+ 8 <= bytes.count {
-            // Safe: any eight bytes are a UInt64; the load checks its bounds.
-            let word = UInt64(
-                littleEndian: unsafe bytes.bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self))
-            // The lowest high bit set marks the first byte that is zero after the exclusive or, or below 0x20: borrows reach
-            // only the bytes above it (Hacker's Delight, 6-1).
-            let quote = word ^ ones &* 0x22
-            let backslash = word ^ ones &* 0x5C
-            let hits =
-                ((quote &- ones) & ~quote | (backslash &- ones) & ~backslash | (word &- ones &* 0x20) & ~word)
-                & (ones &* 0x80)
-            if hits != 0 { return position &+ hits.trailingZeroBitCount &>> 3 }
-            position &+= 8
-        }
-        return position
     }
 
     private mutating func escape(_ bytes: Span<UInt8>) throws(Failure) {
@@ -259,15 +233,4 @@ func hexDigit(_ byte: UInt8) -> UInt8? {
     case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
     default: nil
     }
-}
-
-/// Whether `bytes` spell `text`.
-@inline(__always)
-func equals(_ bytes: Span<UInt8>, _ text: StaticString) -> Bool {
-    guard bytes.count == text.utf8CodeUnitCount else { return false }
-    for index in bytes.indices {
-        // Safe: index is below the text's length.
-        guard unsafe bytes[index] == text.utf8Start[index] else { return false }
-    }
-    return true
 }

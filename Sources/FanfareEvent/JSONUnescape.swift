@@ -4,8 +4,7 @@ enum JSONUnescape {
     static func append(_ source: Span<UInt8>, _ range: Range<Int>, to target: inout [UInt8]) {
         var offset = range.lowerBound
         while offset < range.upperBound {
-            var end = offset
-            while end < range.upperBound, source[end] != UInt8(ascii: "\\") { end &+= 1 }
+            let end = plainTextEnd(source, offset, range.upperBound)
             // Safe: the pointer is used only within the closure. Plain text goes in one piece: this is on the data path.
             unsafe source.extracting(offset..<end).withUnsafeBufferPointer { unsafe target.append(contentsOf: $0) }
             offset = end

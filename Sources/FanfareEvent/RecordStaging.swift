@@ -10,11 +10,10 @@ import FanfareBase
 ///
 /// Not safe for use by two threads at once; handing it over ends the sender's use (hence `@unchecked Sendable`).
 @safe package final class RecordStaging: @unchecked Sendable {
-    private var memory: UnsafeMutableRawBufferPointer
-    /// Bytes of the records.
-    package private(set) var byteCount = 0
-    /// Number of records.
-    package private(set) var count = 0
+    /// Unchecked, these three: single accesses of the one thread that holds the staging; none spans another.
+    @exclusivity(unchecked) private var memory: UnsafeMutableRawBufferPointer
+    @exclusivity(unchecked) private var usedBytes = 0
+    @exclusivity(unchecked) private var recordCount = 0
 
     /// A place in the staging to go back to.
     struct Mark {
@@ -29,6 +28,10 @@ import FanfareBase
 
     deinit { unsafe memory.deallocate() }
 
+    /// Bytes of the records.
+    package var byteCount: Int { unsafe usedBytes }
+    /// Number of records.
+    package var count: Int { unsafe recordCount }
     /// Whether there is no record.
     package var isEmpty: Bool { count == 0 }
 
@@ -42,8 +45,8 @@ import FanfareBase
 
     /// Forgets the records and keeps the memory.
     package func reset() {
-        byteCount = 0
-        count = 0
+        unsafe usedBytes = 0
+        unsafe recordCount = 0
     }
 
     /// Calls `body` with each record in order; the views are valid until the next change.
@@ -69,8 +72,8 @@ import FanfareBase
     /// Forgets the records after `mark`.
     func rewind(to mark: Mark) {
         invariant(mark.byteCount <= byteCount && mark.count <= count, "a mark lies behind the end")
-        byteCount = mark.byteCount
-        count = mark.count
+        unsafe usedBytes = mark.byteCount
+        unsafe recordCount = mark.count
     }
 
     /// Memory after the last record, at least `size` bytes; becomes a record by `commit`.
@@ -94,8 +97,8 @@ import FanfareBase
         // Safe: end is within the memory, checked above.
         for index in byteCount + size..<end { unsafe memory[index] = 0 }
         unsafe memory.storeBytes(of: UInt32(end - byteCount).littleEndian, toByteOffset: byteCount, as: UInt32.self)
-        byteCount = end
-        count += 1
+        unsafe usedBytes = end
+        unsafe recordCount &+= 1
     }
 
     private static func padded(_ size: Int) -> Int { (size + 7) & ~7 }

@@ -58,7 +58,19 @@ package struct Topic: Hashable, Sendable, CustomStringConvertible {
 
     /// Throws unless `bytes` are a topic.
     package static func validate(_ bytes: Span<UInt8>) throws(TopicError) {
-        try validateTokens(bytes, wildcards: false)
+        guard !bytes.isEmpty else { throw .empty }
+        var tokens = 1
+        var start = 0
+        while true {
+            let end = tokenEnd(bytes, start)
+            // What is wrong is found out, and said, by the grammar of all.
+            guard end > start, end &- start <= EventLimits.topicTokenBytesMax, tokens <= EventLimits.topicTokensMax
+            else { return try validateTokens(bytes, wildcards: false) }
+            if end == bytes.count { return }
+            guard bytes[end] == UInt8(ascii: ".") else { return try validateTokens(bytes, wildcards: false) }
+            start = end &+ 1
+            tokens &+= 1
+        }
     }
 
     /// Whether a topic (or pattern) has `fanfare` as its first token: the service's own.
@@ -97,6 +109,7 @@ package struct Topic: Hashable, Sendable, CustomStringConvertible {
         guard start < bytes.count else { throw .emptyToken }
     }
 
+    @inline(__always)
     private static func isTokenCharacter(_ byte: UInt8) -> Bool {
         let letter = byte | 0x20
         return letter >= UInt8(ascii: "a") && letter <= UInt8(ascii: "z") || byte &- UInt8(ascii: "0") <= 9

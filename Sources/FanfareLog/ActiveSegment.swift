@@ -54,9 +54,6 @@ struct ActiveSegment {
         return isNew
     }
 
-    /// Notes the topic of a record in the batch that is taken next.
-    mutating func noteTopic(of record: EventRecord) { topics.note(unsafe LogBytes(record.topic)) }
-
     /// Roughly what the footer will take.
     var footerBytesEstimate: Int {
         LogLimits.blockBytes * 2 + Int(fileBytes) / LogLimits.sparseStrideBytes * Segment.entryBytes

@@ -14,6 +14,8 @@ import FanfareBase
     /// Ring bytes of an entry (key, sequence, time) and its two table slots of 8 bytes.
     static let bytesPerEntry = entryBytes + 16
     static let entryBytes = 32
+    /// How many removals ahead a slot is asked for: a few hundred nanoseconds.
+    private static let removalsAhead = 16
 
     /// Identities kept at most.
     package let capacity: Int
@@ -132,6 +134,8 @@ import FanfareBase
         if let slot = slot(of: key), isSlot(slot, of: oldest) { remove(slot: slot) }
         oldest = (oldest + 1) & (capacity - 1)
         count -= 1
+        // In a full index each new identity drives one out, whose slot is anywhere: so it is asked for ahead as well.
+        prepare(unsafe ring[(oldest + Self.removalsAhead) & (capacity - 1)].key)
     }
 
     private func slot(of key: DeduplicationKey) -> Int? {

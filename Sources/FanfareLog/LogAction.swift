@@ -37,8 +37,8 @@ enum LogPurpose: UInt8 {
         /// Open `name` for reading and writing; with `create` it is made (O_CREAT | O_TRUNC). The descriptor is kept under
         /// the id until `close`. Result: anything from 0.
         case open(LogFileID, name: String, create: Bool)
-        /// pwrite(2) of `count` bytes, which stay valid and unchanged until the completion; with `sync`, fdatasync(2) linked
-        /// behind it, which does not run when the write came short. Result: bytes written.
+        /// pwrite(2) of `count` bytes, which stay valid and unchanged until the completion; with `sync`,
+        /// RWF_DSYNC: what it wrote is durable, and nothing that was written before. Result: bytes written, may be short.
         case write(LogFileID, address: UnsafeRawPointer, count: Int, offset: UInt64, sync: Bool)
         /// fdatasync(2). Result: 0.
         case sync(LogFileID)

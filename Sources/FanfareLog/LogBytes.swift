@@ -1,5 +1,11 @@
 import FanfareBase
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Borrowed bytes with checked little-endian loads: what every decoder of this module reads from.
 ///
 /// The holder of the memory keeps it alive and unchanged. A load outside the bytes breaks an invariant, so decoders check
@@ -31,6 +37,13 @@ import FanfareBase
 
     func checksum(_ range: Range<Int>, seed: UInt32) -> UInt32 {
         unsafe crc32c(slice(range).base, seed: seed)
+    }
+
+    func isEqual(to other: LogBytes) -> Bool {
+        guard count == other.count else { return false }
+        guard let first = unsafe base.baseAddress, let second = unsafe other.base.baseAddress else { return true }
+        // Safe: both hold count bytes.
+        return unsafe memcmp(first, second, count) == 0
     }
 
     var array: [UInt8] { unsafe [UInt8](base) }

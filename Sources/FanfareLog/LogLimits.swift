@@ -16,6 +16,9 @@ package enum LogLimits {
     package static let spareBytesMin = 64 << 10
     /// Bytes of such memory kept at most; beyond it the oldest is freed.
     package static let spareBytesMax = 4 << 20
+    /// Bytes of an open batch that are checksummed at once: three streams of 4 KiB, which the processor does together, and
+    /// still in its nearest cache.
+    package static let checksumBytes = 12 << 10
     /// Numbers reserved ahead while topics with `written` durability are in use: what an unclean stop loses at most.
     package static let sequenceReserve: UInt64 = 1 << 20
     /// How long after the last `written` append numbers are still reserved ahead, in nanoseconds.

@@ -43,7 +43,7 @@ extension LogWriter {
     private func switchSegment() {
         guard let segment = active.segment else { return }
         let encoded = EncodedFooter(
-            sealing: active, segment: segment, deduplication: deduplication, identity: identity)
+            sealing: active, segment: segment, deduplication: unsafe deduplication, identity: identity)
         segment.fileBytes = encoded.fileBytes
         sealing = Sealing(encoded: encoded, segment: segment, file: active.file)
         continueSeal()
@@ -116,7 +116,7 @@ extension LogWriter {
     }
 
     private var canStopInPlace: Bool {
-        waiting.isEmpty && open == nil && active.fits(LogLimits.blockBytes)
+        unsafe waiting.isEmpty && open == nil && active.fits(LogLimits.blockBytes)
     }
 
     func preparationCompleted(_ result: Int32, _ time: TurnTime) {

@@ -32,7 +32,7 @@ extension LogWriter {
         }
         guard makeRoom(for: batch.paddedBytes, time) else { return }
         waiting.removeFirst()
-        waitingBytes -= batch.length
+        unsafe waitingBytes -= batch.length
         begin(batch, time)
     }
 
@@ -126,7 +126,7 @@ extension LogWriter {
         writing = nil
         let header = write.header
         if let batch = write.batch {
-            batch.forEachRecord { active.noteTopic(of: $0) }
+            batch.forEachTopic { active.topics.note($0) }
         }
         let isNew = active.take(header, times: write.batch?.times)
         if isNew, let segment = active.segment {
@@ -183,14 +183,14 @@ extension LogWriter {
     /// Takes back everything that is not committed and waits for space. What was acknowledged stays.
     func exhaust(_ time: TurnTime) {
         closeOpenBatch()
-        if let first = writing?.batch?.first ?? waiting.first?.first, first < nextSequence {
-            withdrawn.append(first...SequenceNumber(nextSequence.rawValue - 1))
-            deduplication.withdraw(from: first)
-            nextSequence = first
+        if let first = writing?.batch?.first ?? waiting.first?.first, unsafe first < nextSequence {
+            unsafe withdrawn.append(first...SequenceNumber(nextSequence.rawValue - 1))
+            unsafe deduplication.withdraw(from: first)
+            unsafe nextSequence = first
         }
         writing = nil
         waiting.removeAll(keepingCapacity: true)
-        waitingBytes = 0
+        unsafe waitingBytes = 0
         space = .exhausted(retry: time.monotonic.advanced(byNanoseconds: LogLimits.spaceRetryNanoseconds))
     }
 

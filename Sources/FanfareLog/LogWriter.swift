@@ -18,15 +18,15 @@ package final class LogWriter {
     package let generation: UInt32
     let configuration: LogConfiguration
 
-    // What was appended and not written yet.
-    var nextSequence: SequenceNumber
-    var open: OpenBatch?
+    // What was appended and not written yet. Unchecked where an event is taken in: single accesses of one thread.
+    @exclusivity(unchecked) var nextSequence: SequenceNumber
+    @exclusivity(unchecked) var open: OpenBatch?
     var waiting: [OpenBatch] = []
-    var waitingBytes = 0
+    @exclusivity(unchecked) var waitingBytes = 0
     private let memoryPool = LogMemoryPool()
     var sizeHint = (bytes: LogLimits.blockBytes, records: 16)
     var lastWrittenAppend: WallTime?
-    var deduplication: DeduplicationIndex
+    @exclusivity(unchecked) var deduplication: DeduplicationIndex
 
     // What the disk is doing.
     var actions = LogActionQueue()
@@ -67,7 +67,7 @@ package final class LogWriter {
         catalog = recovered.catalog
         generation = recovered.generation
         self.configuration = configuration
-        nextSequence = recovered.last.next
+        unsafe nextSequence = recovered.last.next
         syncedThrough = recovered.last
         committedThrough = recovered.last
         durableCeiling = recovered.last
@@ -75,7 +75,7 @@ package final class LogWriter {
         active = recovered.active
         preparation = SegmentPreparation(next: recovered.active.number.next, identity: recovered.identity)
         let prepared = recovered.preparedBytes
-        deduplication = recovered.deduplication
+        unsafe deduplication = recovered.deduplication
         actions.add(.openActive, .open(active.file, name: active.number.fileName, create: false))
         if let prepared { actions.add(.preparation, preparation.reopen(fileBytes: prepared)) }
     }
@@ -101,7 +101,7 @@ package final class LogWriter {
     }
 
     /// `append` follows for `record`, after some others.
-    package func prepare(_ record: EventRecord) { deduplication.prepare(record.deduplicationKey) }
+    package func prepare(_ record: EventRecord) { unsafe deduplication.prepare(record.deduplicationKey) }
 
     /// Gives `record` its number, time and position in a batch's memory; nothing is known to be on disk yet.
     ///
@@ -115,14 +115,14 @@ package final class LogWriter {
         invariant(
             bytes.count % 8 == 0 && bytes.count <= LogLimits.recordBytesMax, "a record is whole and within its limit")
         let key = record.deduplicationKey
-        if let original = deduplication.find(key, since: horizon(now)) { return .duplicate(of: original) }
+        if let original = unsafe deduplication.find(key, since: horizon(now)) { return .duplicate(of: original) }
         if let refusal = refusal(forBytes: bytes.count), !(isAdmitted && refusal == .full) { return .refused(refusal) }
         let batch = batchWithRoom(for: bytes.count, now: now)
-        let sequence = nextSequence
+        let sequence = unsafe nextSequence
         batch.add(bytes, position: Position(log: identity.log, sequence: sequence), time: now, durability: durability)
-        deduplication.insert(.init(key: key, sequence: sequence, time: now))
+        unsafe deduplication.insert(.init(key: key, sequence: sequence, time: now))
         if durability == .written { lastWrittenAppend = now }
-        nextSequence = sequence.next
+        unsafe nextSequence = sequence.next
         return .appended(sequence)
     }
 
@@ -132,14 +132,14 @@ package final class LogWriter {
         if failure != nil || stopping != .no { return .stopped }
         if space != .available { return .noSpace }
         // A single record is always taken when nothing waits, whatever its size.
-        let pending = waitingBytes + (open?.length ?? 0)
+        let pending = unsafe waitingBytes + (open?.length ?? 0)
         return pending > 0 && pending + bytes > configuration.backlogBytesMax ? .full : nil
     }
 
     /// Starts whatever can be started: call it at the end of each turn.
     package func flush(_ time: TurnTime) {
         guard failure == nil else { return }
-        deduplication.expire(before: horizon(time.wall), limit: LogLimits.expiriesPerFlushMax)
+        unsafe deduplication.expire(before: horizon(time.wall), limit: LogLimits.expiriesPerFlushMax)
         retrySpace(time)
         startPreparation(time)
         startWrite(time)
@@ -195,7 +195,7 @@ package final class LogWriter {
     }
 
     /// Bytes of records that wait to be written.
-    package var pendingBytes: Int { waitingBytes + (open?.length ?? 0) + (writing?.header.length ?? 0) }
+    package var pendingBytes: Int { unsafe waitingBytes + (open?.length ?? 0) + (writing?.header.length ?? 0) }
 
     private func horizon(_ now: WallTime) -> WallTime {
         let window = configuration.deduplicationWindowSeconds.multipliedReportingOverflow(by: 1_000_000_000)
@@ -204,23 +204,23 @@ package final class LogWriter {
     }
 
     private func batchWithRoom(for bytes: Int, now: WallTime) -> OpenBatch {
-        if let open {
+        if let open = unsafe open {
             if open.length + bytes <= configuration.batchBytesMax { return open }
             closeOpenBatch()
         }
         let batch = OpenBatch(
-            first: nextSequence, time: now, expecting: max(sizeHint.bytes, BatchHeader.bytes + bytes),
+            first: unsafe nextSequence, time: now, expecting: max(sizeHint.bytes, BatchHeader.bytes + bytes),
             records: sizeHint.records, seed: identity.checksumSeed, from: memoryPool)
-        open = batch
+        unsafe open = batch
         return batch
     }
 
     func closeOpenBatch() {
-        guard let batch = open else { return }
+        guard let batch = unsafe open else { return }
         sizeHint = (roundedToBlocks(batch.length), batch.count)
         waiting.append(batch)
-        waitingBytes += batch.length
-        open = nil
+        unsafe waitingBytes += batch.length
+        unsafe open = nil
     }
 
     func fail(_ operation: String, _ file: String, _ code: Int32) {

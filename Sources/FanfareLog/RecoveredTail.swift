@@ -53,7 +53,7 @@ struct RecoveredTail {
         for record in batch.records {
             let time = record.time
             times = times.map { min($0.lowerBound, time)...max($0.upperBound, time) } ?? time...time
-            active.noteTopic(of: record)
+            active.topics.note(unsafe LogBytes(record.topic))
             deduplication.insert(.init(key: record.deduplicationKey, sequence: record.sequence, time: time))
         }
         _ = active.take(header, times: times)

@@ -112,8 +112,9 @@ struct TopicIndexBuilder {
 
     private func isText(_ topic: Topic, _ other: LogBytes) -> Bool {
         guard Int(topic.bytes) == other.count else { return false }
-        for index in 0..<other.count where text[Int(topic.start) + index] != other.u8(index) { return false }
-        return true
+        let own = text.span.extracting(Int(topic.start)..<Int(topic.start) + other.count)
+        // Safe: compared within the closure.
+        return unsafe own.withUnsafeBytes { unsafe LogBytes($0).isEqual(to: other) }
     }
 
     private mutating func grow() {

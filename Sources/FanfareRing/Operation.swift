@@ -71,8 +71,8 @@ public struct Token: Hashable, Sendable {
         case read
         /// pwrite(2). Result: bytes, may be short.
         case write
-        /// pwrite(2) and, linked behind it, fdatasync(2). One completion: the first error, else the bytes written. Fewer
-        /// bytes than `length` mean that the sync has not run: write the rest, with sync, from there.
+        /// pwritev2(2) with RWF_DSYNC: what it has written is durable, as after fdatasync(2); what was written before and not
+        /// synced is not made so. Result: bytes, may be short: write the rest, with sync, from there.
         case writeAndSync
         /// fdatasync(2), or fsync(2) when `length` is 1. Result: 0.
         case sync

@@ -31,7 +31,7 @@ extension Ring {
         unsafe fanfare_consume_completions(ring, ready)
     }
 
-    /// Takes one of the kernel's answers to a tracked operation; passes on the shard's completion with the last of them.
+    /// Takes the kernel's answer to a tracked operation; passes on the shard's completion.
     @inline(never)
     private func collectTracked(_ token: Token, _ result: Int32, _ completions: inout CompletionBatch) {
         guard token.purpose != TrackedOperation.Purpose.wake else {
@@ -44,13 +44,9 @@ extension Ring {
         case .connect(let shardToken, let descriptor):
             if result < 0 { Glibc.close(descriptor) }
             finish(key, Completion(token: shardToken, result: result < 0 ? result : descriptor), &completions)
-        case .write(let shardToken, let expected):
-            invariant(token.purpose == TrackedOperation.Purpose.first, "a link's first half completes first")
-            _ = unsafe tracked.update(key, to: .sync(token: shardToken, expected: expected, written: result))
-        case .sync(let shardToken, let expected, let written):
+        case .writeAndSync(let shardToken):
             unsafe syncsInFlight -= 1
-            let merged = WriteAndSync.result(expected: expected, written: written, synced: result)
-            finish(key, Completion(token: shardToken, result: merged), &completions)
+            finish(key, Completion(token: shardToken, result: result), &completions)
         }
     }
 

@@ -91,8 +91,7 @@ extension Ring {
         var found = rawValue
         unsafe tracked.forEach { key, operation in
             guard operation.token.rawValue == rawValue else { return }
-            let purpose =
-                if case .sync = operation { TrackedOperation.Purpose.sync } else { TrackedOperation.Purpose.first }
+            let purpose = TrackedOperation.Purpose.tracked
             found = Token(purpose: purpose, generation: key.generation, slot: key.slot).rawValue
         }
         return found
@@ -128,18 +127,12 @@ extension Ring {
 
     private func writeAndSync(_ operation: Operation, _ completions: inout CompletionBatch) {
         let bytes = transferBytes(operation)
-        guard let token = track(.write(token: operation.token, expected: Int32(bytes))) else {
+        guard let token = track(.writeAndSync(token: operation.token)) else {
             completions.append(Completion(token: operation.token, result: -EAGAIN))
             return
         }
-        // Both ends of a link must be submitted together, or the chain ends between them.
-        if unsafe fanfare_unused_entries(ring) < 2 { submitWithoutWaiting(&completions) }
-        let descriptor = operation.descriptor
-        let write = unsafe fanfare_next_entry(ring)!
-        unsafe fanfare_fill_write(write, descriptor, operation.address, bytes, operation.offset, token.rawValue)
-        unsafe fanfare_link_next(write)
-        let syncToken = Token(purpose: TrackedOperation.Purpose.sync, generation: token.generation, slot: token.slot)
-        unsafe fanfare_fill_sync(fanfare_next_entry(ring), descriptor, 1, syncToken.rawValue)
+        unsafe fanfare_fill_write_and_sync(
+            nextEntry(&completions), operation.descriptor, operation.address, bytes, operation.offset, token.rawValue)
         unsafe syncsInFlight += 1
         // A sync is a kernel worker's; the disk is to be at it while the turn's sends are made (docs/decisions/0035).
         submitWithoutWaiting(&completions)
@@ -158,7 +151,7 @@ extension Ring {
     private func track(_ operation: TrackedOperation) -> Token? {
         do {
             let key = try unsafe tracked.insert(operation)
-            return Token(purpose: TrackedOperation.Purpose.first, generation: key.generation, slot: key.slot)
+            return Token(purpose: TrackedOperation.Purpose.tracked, generation: key.generation, slot: key.slot)
         } catch {
             return nil
         }

@@ -16,7 +16,7 @@ public enum RingLimits {
     /// Bytes of a receive buffer: one TLS record, or a hundred small requests. 4 MiB a ring at the default count. Longer
     /// input simply takes several buffers.
     public static let receiveBufferBytes = 16_384
-    /// Connects and linked writes in flight that the driver keeps track of. One more completes with -EAGAIN at once.
+    /// Connects, and writes with their syncs, in flight that the driver keeps track of. One more completes with -EAGAIN at once.
     public static let trackedOperationsMax = 65_536
     /// Bytes in one read, write or send (the kernel's MAX_RW_COUNT). More is a bug of the caller.
     public static let transferBytesMax = 0x7FFF_F000

@@ -11,6 +11,20 @@ import Testing
         #expect(Position(last.description) == last)
     }
 
+    @Test func everyDigitStandsInItsPlace() {
+        var random = SeededRandom(seed: 1)
+        func padded(_ text: String, _ count: Int) -> String { String(repeating: "0", count: count - text.count) + text }
+        for round in 0..<20_000 {
+            let log = UInt32(truncatingIfNeeded: random.next()) >> UInt32(round % 32)
+            let sequence = random.next() % 10_000_000_000_000_000 >> UInt64(round % 53)
+            let position = Position(log: LogID(log), sequence: SequenceNumber(sequence))
+            let expected = padded(String(log, radix: 16), 8) + "-" + padded(String(sequence), 16)
+            guard position.description != expected else { continue }
+            Issue.record("\(position) instead of \(expected)")
+            return
+        }
+    }
+
     @Test func anythingElseIsNoPosition() {
         let text = "65a1b2c3-0000000000000042"
         for length in 0..<text.count { #expect(Position(text.prefix(length)) == nil) }

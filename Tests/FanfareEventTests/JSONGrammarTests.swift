@@ -110,4 +110,24 @@ struct JSONGrammarTests {
             }
         }
     }
+
+    @Test func aStringEndsAtItsQuoteWhateverItsLengthAndWhatItHolds() throws {
+        for piece in ["x", "é", #"\""#, #"\\"#, #"\n"#, "\u{7F}", #"\ud83d\ude00"#] {
+            for before in 0..<40 {
+                for after in [0, 1, 7, 8, 15, 16, 17, 33] {
+                    let text = String(repeating: "a", count: before) + piece + String(repeating: "b", count: after)
+                    let decoding = Decoding()
+                    try decoding.structured(event("\"data\":\"\(text)\""))
+                    #expect(decoding.records.map(\.data) == ["\"\(text)\""])
+                    // Cut off behind the string, so that nothing follows that could be looked at by mistake.
+                    try decoding.plain("t", "application/json", Array("\"\(text)\"".utf8))
+                    #expect(decoding.records.last?.data == "\"\(text)\"")
+                    let open = #expect(throws: EventError.self) {
+                        try decoding.plain("t", "application/json", Array("\"\(text)".utf8))
+                    }
+                    #expect(open?.location?.offset == text.utf8.count + 1)
+                }
+            }
+        }
+    }
 }

@@ -251,4 +251,45 @@ struct RefusalTests {
         let error = Self.error { try Decoding().structured(event(#""time":"\#(text)""#)) }
         #expect(error?.reason == (isTime ? nil : .time))
     }
+
+    @Test(arguments: [
+        (#""abc":"1","a\u0062c":"2""#, "/abc"), (#""a\u0062c":"1","abc":"2""#, "/abc"),
+        (#""a\u0062c":"1","\u0061bc":2"#, "/abc"), (#""s\u006furce":"/t""#, "/source"),
+        (#""data":1,"d\u0061ta":null"#, "/data"),
+        (#""subject":"a","x":1,"subject":"b""#, "/subject"), (#""x":"1","y":"2","x":"3""#, "/x"),
+    ])
+    func aNameSpeltInTwoWaysIsUsedTwice(members: String, pointer: String) {
+        let error = Self.error { try Decoding().structured(event(members)) }
+        #expect(error?.reason == .duplicateName)
+        #expect(error?.pointer == pointer)
+    }
+
+    /// Nearly all events are accepted at first sight; a member that is null sends them through every rule.
+    @Test(arguments: [
+        "", #""data":{"a":[1]}"#, #""time":"2026-11-23T13:17:43Z","subject":"x""#, #""abc":"","data":"y""#,
+        #""x1":"é\u00e9""#,
+        #""a":"1","b":"2","n":-7,"t":true"#,
+        #""datacontenttype":"text/plain","dataschema":"urn:x","data_base64":"AAEC""#,
+    ])
+    func whatIsAcceptedAtFirstSightIsWhatTheRulesAccept(members: String) throws {
+        let decoding = Decoding()
+        try decoding.structured(event(members))
+        try decoding.structured(event([members, #""gone":null"#].filter { !$0.isEmpty }.joined(separator: ",")))
+        let records = decoding.records
+        #expect(records[0].isValid && records[1].isValid)
+        #expect(records[0].canonical == records[1].canonical)
+        #expect(records[0].attributes == records[1].attributes)
+        #expect(records[0].data == records[1].data && records[0].key == records[1].key)
+    }
+
+    @Test(arguments: [
+        #""time":"now""#, #""subject":"""#, #""ABC":"1""#, #""datacontenttype":"a\u0001""#, "\"x\":\"\u{7F}\"",
+        #""n":1.5"#,
+        #""dataschema":"""#,
+    ])
+    func whatIsWrongIsRefusedBesideWhatIsPlainlyRightOrNot(members: String) {
+        let alone = Self.error { try Decoding().structured(event(members)) }
+        let beside = Self.error { try Decoding().structured(event(#""gone":null,"# + members)) }
+        #expect(alone != nil && alone == beside)
+    }
 }

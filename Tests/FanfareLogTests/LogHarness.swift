@@ -137,8 +137,8 @@ enum StorageActions {
             performed.append(sync ? "write+sync \(name)" : "write \(name)")
             let taken = min(count, writeLimit)
             try unsafe storage.write(name, at: offset, UnsafeRawBufferPointer(start: address, count: taken))
-            // As the kernel does: a short write breaks the link to the sync behind it.
-            if sync, taken == count { try storage.sync(name) }
+            // As the kernel does: what was written is durable, and nothing that was written before.
+            if sync { try storage.apply(.sync(name, Int(offset)..<Int(offset) + taken)) }
             return Int32(taken)
         case .sync(let file):
             performed.append("sync \(names[file] ?? "?")")

@@ -8,7 +8,8 @@ final class MemoryStorage: LogStorage {
     enum Change {
         case create(String)
         case write(String, offset: Int, bytes: [UInt8])
-        case sync(String)
+        /// All of the file, or what was written in a range of it.
+        case sync(String, Range<Int>?)
         case rename(String, to: String)
         case remove(String)
         case syncDirectory
@@ -60,7 +61,7 @@ final class MemoryStorage: LogStorage {
         try apply(.write(name, offset: Int(offset), bytes: unsafe [UInt8](bytes)))
     }
 
-    func sync(_ name: String) throws(LogError) { try apply(.sync(name)) }
+    func sync(_ name: String) throws(LogError) { try apply(.sync(name, nil)) }
     func rename(_ name: String, to newName: String) throws(LogError) { try apply(.rename(name, to: newName)) }
     func remove(_ name: String) throws(LogError) { try apply(.remove(name)) }
     func syncDirectory() throws(LogError) { try apply(.syncDirectory) }
@@ -77,10 +78,14 @@ final class MemoryStorage: LogStorage {
             let file = try file(name, "write")
             Self.put(bytes, at: offset, in: &file.bytes)
             file.pending.append((offset, bytes))
-        case .sync(let name):
+        case .sync(let name, nil):
             let file = try file(name, "sync")
             file.durable = file.bytes
             file.pending = []
+        case .sync(let name, let range?):
+            let file = try file(name, "sync")
+            Self.put(Array(file.bytes[range]), at: range.lowerBound, in: &file.durable)
+            file.pending.removeAll { range.lowerBound <= $0.offset && $0.offset + $0.bytes.count <= range.upperBound }
         case .rename(let name, let newName):
             files[newName] = try file(name, "rename")
             files[name] = nil

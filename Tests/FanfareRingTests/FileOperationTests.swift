@@ -35,7 +35,7 @@ import Testing
         #expect(unsafe rmdir(directory) == 0)
     }
 
-    @Test func aFailedWriteIsTheResultAndTheSyncDoesNotHideIt() throws {
+    @Test func aFailedWriteIsTheResult() throws {
         let harness = try Harness()
         let descriptor = unsafe open("/dev/null", O_RDONLY)
         harness.ask(.writeAndSync, 1, descriptor: descriptor, bytes: [1, 2])
@@ -46,17 +46,7 @@ import Testing
         close(descriptor)
     }
 
-    @Test func aFailedSyncIsTheResult() throws {
-        let harness = try Harness()
-        let (ours, theirs) = Harness.pair()
-        // A socket takes the write and knows no sync.
-        harness.ask(.writeAndSync, 1, descriptor: ours, bytes: [1, 2])
-        #expect(harness.turn() == [Harness.Answer(purpose: 1, result: -EINVAL)])
-        close(ours)
-        close(theirs)
-    }
-
-    @Test func aShortWriteTellsItsCountAndTheSyncHasNotRun() throws {
+    @Test func aShortWriteTellsItsCount() throws {
         let harness = try Harness()
         let (ours, theirs) = Harness.pair()
         let bytes = [UInt8](repeating: 1, count: 1 << 19)
@@ -68,22 +58,12 @@ import Testing
         close(theirs)
     }
 
-    @Test func theTwoResultsOfAWriteAndItsSyncBecomeOne() {
-        let cases: [(expected: Int32, written: Int32, synced: Int32, merged: Int32)] = [
-            (100, 100, 0, 100), (100, 40, -ECANCELED, 40), (100, 0, -ECANCELED, 0), (100, -EIO, -ECANCELED, -EIO),
-            (100, 100, -EIO, -EIO), (0, 0, 0, 0), (100, -ENOSPC, 0, -ENOSPC),
-        ]
-        for (expected, written, synced, merged) in cases {
-            #expect(WriteAndSync.result(expected: expected, written: written, synced: synced) == merged)
-        }
-    }
-
-    @Test func manyLinkedWritesInFlightKeepTheirResultsApart() throws {
+    @Test func manyWritesWithSyncInFlightKeepTheirResultsApart() throws {
         let harness = try Harness()
         let directory = Harness.directory()
         harness.ask(.open, 1, bytes: harness.path(directory + "/file"), length: Int(O_CREAT | O_RDWR))
         let descriptor = try #require(harness.turn().first).result
-        // 300 links of two entries through a queue of 64: links are never cut apart.
+        // 300 through a queue of 64.
         for index in 0..<300 {
             let bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: index), count: index + 1)
             let address = unsafe harness.keep(bytes)

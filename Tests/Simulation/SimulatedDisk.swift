@@ -25,9 +25,19 @@ final class SimulatedDisk {
             pending.append((offset, Array(bytes)))
         }
 
-        func sync() {
-            for write in pending { Self.put(write.bytes[...], at: write.offset, in: &durable) }
-            pending = []
+        /// Makes what was written durable; only what lies in `range` when there is one.
+        func sync(_ range: Range<Int>?) {
+            for write in pending where Self.isInside(range, write) {
+                Self.put(write.bytes[...], at: write.offset, in: &durable)
+            }
+            forget(range)
+        }
+
+        /// What was written, and lies in `range` when there is one, never reaches the disk.
+        func forget(_ range: Range<Int>?) { pending = pending.filter { !Self.isInside(range, $0) } }
+
+        private static func isInside(_ range: Range<Int>?, _ write: (offset: Int, bytes: [UInt8])) -> Bool {
+            range.map { $0.lowerBound <= write.offset && write.offset + write.bytes.count <= $0.upperBound } ?? true
         }
 
         static func put(_ new: ArraySlice<UInt8>, at offset: Int, in bytes: inout [UInt8]) {
@@ -60,11 +70,11 @@ final class SimulatedDisk {
         return files[name]
     }
 
-    /// False when it failed: the kernel then takes the pages for clean, and they never reach the disk.
-    func sync(_ file: File) -> Bool {
+    /// Syncs a file, or what lies in `range` of it. False when it failed: the kernel then takes the pages for clean, and they never reach the disk.
+    func sync(_ file: File, _ range: Range<Int>? = nil) -> Bool {
         if nextSyncFails {
             nextSyncFails = false
-            file.pending = []
+            file.forget(range)
             return canary == .overlookedSyncFailure
         }
         if canary == .earlySync { return true }
@@ -72,7 +82,7 @@ final class SimulatedDisk {
             return true
         }
         if canary == .lostSync { lastSynced = (file, file.durable) }
-        file.sync()
+        file.sync(range)
         return true
     }
 

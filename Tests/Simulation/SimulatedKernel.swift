@@ -444,8 +444,8 @@ import Glibc
         return 0
     }
 
-    private func synced(_ file: SimulatedDisk.File) -> Bool {
-        if disk.sync(file) { return true }
+    private func synced(_ file: SimulatedDisk.File, _ range: Range<Int>? = nil) -> Bool {
+        if disk.sync(file, range) { return true }
         // A segment being prepared holds nothing yet: it is closed and removed first.
         let cleaningUp = disk.isPreparing(file) ? 3 * faults.diskNanoseconds.upperBound + 10_000_000 : 0
         endIsDueAt = endIsDueAt ?? timeline.now + UInt64(cleaningUp)
@@ -469,20 +469,21 @@ import Glibc
         var bytes = bytes
         if disk.isFull {
             if bytes.count > 512, dice.perMille(300) {
-                let count = dice.number(1...bytes.count - 1)
-                file.write(bytes[..<count], at: Int(operation.offset))
-                return Int32(count)
+                return write(operation, file, bytes[..<dice.number(1...bytes.count - 1)])
             }
             return -ENOSPC
         }
         if canary == .changedWrite, bytes.count > 600, dice.perMille(100) { bytes[300] ^= 1 }
         if bytes.count > 1, dice.perMille(faults.shortWrite) {
-            let count = dice.number(1...bytes.count - 1)
-            file.write(bytes[..<count], at: Int(operation.offset))
-            return Int32(count)
+            return write(operation, file, bytes[..<dice.number(1...bytes.count - 1)])
         }
-        file.write(bytes[...], at: Int(operation.offset))
-        if operation.kind == .writeAndSync, !synced(file) { return -EIO }
+        return write(operation, file, bytes[...])
+    }
+
+    private func write(_ operation: Operation, _ file: SimulatedDisk.File, _ bytes: ArraySlice<UInt8>) -> Int32 {
+        let offset = Int(operation.offset)
+        file.write(bytes, at: offset)
+        if operation.kind == .writeAndSync, !synced(file, offset..<offset + bytes.count) { return -EIO }
         return Int32(bytes.count)
     }
 

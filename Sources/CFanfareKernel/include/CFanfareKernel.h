@@ -6,6 +6,7 @@
 #ifndef CFANFARE_KERNEL_H
 #define CFANFARE_KERNEL_H
 #include <fcntl.h>
+#include <linux/fs.h> // RWF_DSYNC
 #include <liburing/compat.h> // first: the next one needs its __kernel_timespec
 #include <liburing/io_uring.h>
 #include <stddef.h>
@@ -164,8 +165,11 @@ static inline void fanfare_fill_write(
     fanfare_fill(entry, IORING_OP_WRITE, descriptor, address, length, offset, 0, token);
 }
 
-/// The next entry starts only when this one has succeeded in full.
-static inline void fanfare_link_next(struct io_uring_sqe *entry) { entry->flags |= IOSQE_IO_LINK; }
+/// A write that completes when its bytes are durable (pwritev2(2), RWF_DSYNC).
+static inline void fanfare_fill_write_and_sync(
+    struct io_uring_sqe *entry, int descriptor, const void *address, uint32_t length, uint64_t offset, uint64_t token) {
+    fanfare_fill(entry, IORING_OP_WRITE, descriptor, address, length, offset, RWF_DSYNC, token);
+}
 
 static inline void fanfare_fill_sync(struct io_uring_sqe *entry, int descriptor, int data_only, uint64_t token) {
     fanfare_fill(entry, IORING_OP_FSYNC, descriptor, 0, 0, 0, data_only ? IORING_FSYNC_DATASYNC : 0, token);

@@ -39,7 +39,7 @@ final class Announcer {
         let ready = durableAt.prefix(Limits.announcementsPerTurn).prefix { $0 <= journal.synced }.count
         guard ready > 0 else { return }
         let request = PublishRequest(
-            records: RecordStaging(), reply: ReplyAddress(shard: shard.number, slot: 0, generation: 0, ticket: 0))
+            records: shard.stagings.take(), reply: ReplyAddress(shard: shard.number, slot: 0, generation: 0, ticket: 0))
         request.isOwn = true
         let batch = journal.state.announcements.prefix(ready)
         for announcement in batch { _ = OwnEvent.decode(announcement.event, shard, into: request.records) }

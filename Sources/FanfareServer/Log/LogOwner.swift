@@ -34,8 +34,9 @@ final class LogOwner {
             return shard.service.mail.reply(request, from: shard)
         }
         var refusal: LogWriter.Refusal?
-        if request.records.count > 1 { request.records.forEach { writer.prepare($0) } }
-        request.records.forEach { record in
+        let records = request.records
+        if records.count > 1 { records.forEach { writer.prepare($0) } }
+        records.forEach { record in
             guard refusal == nil else { return }
             let durability = unsafe rules.durability(of: record.topic)
             switch writer.append(record, durability: durability, now: shard.time.wall, isAdmitted: true) {
@@ -45,7 +46,9 @@ final class LogOwner {
             }
         }
         if let refusal { request.outcome = Self.outcome(of: refusal) }
-        request.records.reset()
+        records.reset()
+        // Another shard takes its own back with the answer.
+        if request.reply.shard == shard.number { shard.stagings.take(back: request) }
         shard.metrics.eventsAccepted.add(UInt64(request.accepted))
         shard.metrics.eventsDuplicate.add(UInt64(request.duplicates))
         pending.append(request)

@@ -23,11 +23,12 @@ struct PublishEndpoint {
     func publish(_ admitted: Router.Admitted) -> HTTPHandler.Verdict {
         let address = ReplyAddress(
             shard: shard.number, slot: connection.slot, generation: connection.generation, ticket: admitted.ticket)
-        let publish = PublishRequest(records: RecordStaging(), reply: address)
+        let publish = PublishRequest(records: shard.stagings.take(), reply: address)
         do throws(Refusal) {
             try decode(admitted, into: publish)
             try Self.authorise(publish.records, admitted.principal)
         } catch {
+            shard.stagings.take(back: publish)
             return .answer(Self.answer(to: error))
         }
         shard.submit(publish)

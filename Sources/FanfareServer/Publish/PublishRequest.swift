@@ -18,8 +18,7 @@ final class PublishRequest: @unchecked Sendable {
         case failed
     }
 
-    /// The decoded events.
-    let records: RecordStaging
+    private var staging: RecordStaging?
     /// Who wants to know.
     let reply: ReplyAddress
     /// For NDJSON that ended early: what is wrong with line `lines`.
@@ -50,7 +49,19 @@ final class PublishRequest: @unchecked Sendable {
 
     /// A request with `records`, answered to `reply`.
     init(records: RecordStaging, reply: ReplyAddress) {
-        self.records = records
+        staging = records
         self.reply = reply
+    }
+
+    /// The decoded events, until `giveRecords`.
+    var records: RecordStaging {
+        guard let staging else { invariantFailure("events that are in the log are asked for there") }
+        return staging
+    }
+
+    /// Gives the memory of the events away, once: they are in the log, or are not wanted there.
+    func giveRecords() -> RecordStaging? {
+        defer { staging = nil }
+        return staging
     }
 }

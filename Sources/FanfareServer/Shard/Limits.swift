@@ -52,6 +52,10 @@ enum Limits {
     static let headTimeoutMilliseconds = 10_000
     /// Bytes of one request body: a batch of many events. Past it: 413.
     static let bodyBytesMax = 16 << 20
+    /// Bytes of memory that events were decoded into up to which it is kept for the next request; larger memory is freed.
+    static let stagingBytesKept = 1 << 20
+    /// How many of these are kept, a shard; more are freed.
+    static let stagingsKept = 4
     /// Milliseconds a request body may take. At the limit: 408 and the end.
     static let bodyTimeoutMilliseconds = 60_000
     /// Milliseconds an HTTP connection may idle between requests. At the limit it is closed.

@@ -114,6 +114,8 @@ package final class Shard {
     lazy var echoDeflater = MessageDeflater()
     /// Members to visit besides those the fan-out names: those who can take bytes again.
     var ready = RingQueue<UInt32>(limit: .max >> 1)
+    /// Memory for what is published here while it is decoded.
+    var stagings = StagingPool()
     /// Decodes what is published here.
     let decoder = EventDecoder()
     /// Reads the log for those who lag.

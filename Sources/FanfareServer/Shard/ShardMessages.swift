@@ -3,6 +3,7 @@ import FanfareDelivery
 import FanfareEvent
 import FanfareLog
 import FanfareRing
+import FanfareWire
 
 /// What shards tell each other, at the receiving end.
 extension Shard {
@@ -48,6 +49,7 @@ extension Shard {
 
     /// The log has decided on a request of one of this shard's connections.
     func published(_ request: PublishRequest) {
+        stagings.take(back: request)
         if request.isOwn { return registry?.published(request, self) ?? () }
         noteStages(of: request)
         guard
@@ -74,20 +76,34 @@ extension Shard {
     /// Tells this shard's members of durable events.
     func announce(_ batch: CommittedBatch) {
         guard batch.first > fanout.head else { return }
+        metrics.eventsAnnounced.add(UInt64(batch.count))
+        // Nobody listens: there is nothing to look at.
+        if patterns.count == 0 { return fanout.advanceHead(to: batch.last) }
         var matched: (count: UInt64, last: SequenceNumber) = (0, .zero)
+        var topic = ByteView.empty
         for index in 0..<batch.count {
             let record = batch.record(index)
-            matches.removeAll(keepingCapacity: true)
-            patterns.match(unsafe record.topic.bindMemory(to: UInt8.self).span, into: &patternMatches)
-            for match in patternMatches { matches.append(InterestID(match.rawValue)) }
-            patternMatches.removeAll(keepingCapacity: true)
+            // Events of one topic often come together.
+            // Safe: the batch outlives the loop.
+            let next = unsafe ByteView(record.topic)
+            if next != topic {
+                topic = next
+                match(unsafe topic.unsafeBytes.bindMemory(to: UInt8.self).span)
+            }
             if !matches.isEmpty { matched = (matched.count + 1, record.sequence) }
             fanout.announce(record, owner: batch, ownerBytes: batch.memoryBytes, matches: matches)
         }
-        metrics.eventsAnnounced.add(UInt64(batch.count))
         guard matched.count > 0 else { return }
         let now = moment
         metrics.stages[EventStage.matched.rawValue].add(now.nanoseconds(since: batch.committedAt), matched.count)
         stages.noteMatched(matched.count, through: matched.last, at: now)
+    }
+
+    /// Puts the interests of an event on `topic` into `matches`.
+    private func match(_ topic: Span<UInt8>) {
+        matches.removeAll(keepingCapacity: true)
+        patterns.match(topic, into: &patternMatches)
+        for match in patternMatches { matches.append(InterestID(match.rawValue)) }
+        patternMatches.removeAll(keepingCapacity: true)
     }
 }

@@ -128,7 +128,7 @@ struct SocketProtocol {
         guard let principal = handler.principal, connection.listener?.configuration.serves.contains(.publish) ?? false
         else { return fail("not-served", "This listener does not serve publishing.") }
         let request = PublishRequest(
-            records: RecordStaging(),
+            records: shard.stagings.take(),
             reply: ReplyAddress(
                 shard: shard.number, slot: connection.slot, generation: connection.generation, ticket: 0))
         let topicBytes = topic.map { Array($0.utf8) } ?? []
@@ -147,6 +147,7 @@ struct SocketProtocol {
             }
             return nil
         }
+        if refusal != nil { shard.stagings.take(back: request) }
         switch refusal {
         case nil:
             handler.publishing()
