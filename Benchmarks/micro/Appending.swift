@@ -5,12 +5,12 @@ import Glibc
 /// The log, in batches of a thousand events: the sequencer (an event is deduplicated, numbered and laid into the batch), and
 /// the whole of it with the batch's header, checksum and commit. The disk is one that has done everything at once.
 func appending() {
-    stage("Append: number an event", allocations: 8) {
+    stage("Append: number an event", allocations: 8, instructions: 2_150) {
         let log = try InstantLog()
         return Stage(run: log.append, settle: log.commit)
     }
 
-    stage("Append: commit a batch of 1,000", allocations: 32, operationsPerRun: 1_000) {
+    stage("Append: commit a batch of 1,000", allocations: 32, instructions: 3_200, operationsPerRun: 1_000) {
         let log = try InstantLog()
         return Stage {
             for _ in 0..<1_000 { log.append() }
