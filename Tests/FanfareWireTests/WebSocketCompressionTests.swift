@@ -76,6 +76,11 @@ import Testing
         #expect(decoded(fragments) == [.ping([7]), hello])
     }
 
+    @Test func anEmptyPayloadIsAnEmptyMessage() {
+        #expect(decoded(maskedFrame(0xC1, [])) == [.text([])])
+        #expect(decoded(maskedFrame(0x41, []) + maskedFrame(0x80, [])) == [.text([])])
+    }
+
     @Test func compressedAndOtherMessagesMayFollowOneAnother() {
         let compressed = maskedFrame(0xC2, [0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00])
         let plain = maskedFrame(0x81, bytes("Hello"))

@@ -53,6 +53,28 @@ import Testing
         #expect(check(Self.lines + ["Content-Length: 5"], body: "hello") == .failure(.body))
     }
 
+    /// RFC 6455, section 9.1.
+    @Test(arguments: [
+        "foo=\"a", "permessage deflate", "permessage-deflate; client_max_window_bits=", "permessage-deflate;",
+        "permessage-deflate; ;", "permessage-deflate; =3", ";a", "a; b=\"\"", "a; b=\"c d\"", "a; b=c d", "a/b", "\"",
+        "a; b=\"c\\\"", "a, b=", "a=b",
+    ])
+    func extensionsThatAreNoListFailTheHandshake(_ value: String) {
+        #expect(check(Self.lines + ["Sec-WebSocket-Extensions: " + value]) == .failure(.extensions))
+        #expect(
+            check(Self.lines + ["Sec-WebSocket-Extensions: a", "Sec-WebSocket-Extensions: " + value])
+                == .failure(.extensions))
+    }
+
+    @Test(arguments: [
+        "", "permessage-deflate", "permessage-deflate; client_max_window_bits", "a;b=c ; d = \"e\" , f", "a,, b ,",
+        "a; b=\"\\c\"", "x-webkit-deflate-frame", "permessage-deflate; unknown=77",
+    ])
+    func anyOtherListOfExtensionsIsNoneOfItsBusiness(_ value: String) {
+        #expect(
+            check(Self.lines + ["Sec-WebSocket-Extensions: " + value]) == .success("dGhlIHNhbXBsZSBub25jZQ=="))
+    }
+
     @Test func bothSidesAgree() {
         let key = ByteView("dGhlIHNhbXBsZSBub25jZQ==")
         var request: [UInt8] = []

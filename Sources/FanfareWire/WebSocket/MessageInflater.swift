@@ -37,6 +37,8 @@ import FanfareBase
     /// - Throws: `messageTooBig` as soon as it is known to exceed `bytesMax`, `compressedData` when it is no DEFLATE or ends
     ///   within a block.
     func inflate(_ message: ByteView, into target: inout GrowingBytes, bytesMax: Int) throws(WebSocketError) {
+        // Nothing, and behind it what the sender has left out, is an empty message: no block begins before the tail.
+        if message.isEmpty { return }
         unsafe fanfare_inflater_reset(state)
         var position = try feed(message, into: &target, bytesMax: bytesMax)
         // The sender has left these out (section 7.2.1), unless it ended with a final block.

@@ -7,6 +7,7 @@ package enum WebSocketHandshakeError: String, Error, Sendable, CaseIterable {
     case connection = "websocket-needs-connection-upgrade"
     case version = "websocket-version-unsupported"
     case key = "websocket-key-invalid"
+    case extensions = "websocket-extensions-invalid"
     case body = "websocket-with-body"
 
     /// The status to answer with; with 426 goes `sec-websocket-version: 13`.
@@ -14,7 +15,7 @@ package enum WebSocketHandshakeError: String, Error, Sendable, CaseIterable {
         switch self {
         case .method: 405
         case .version: 426
-        case .connection, .key, .body: 400
+        case .connection, .key, .extensions, .body: 400
         }
     }
 
@@ -32,6 +33,7 @@ package enum WebSocketHandshakeError: String, Error, Sendable, CaseIterable {
             """
         case .version: "Sec-WebSocket-Version must be 13."
         case .key: "Sec-WebSocket-Key must be 16 random bytes in base64."
+        case .extensions: "Sec-WebSocket-Extensions is no list of extensions with parameters (RFC 6455, section 9.1)."
         case .body: "A WebSocket is opened by a request without a body."
         }
     }
@@ -62,6 +64,9 @@ package enum WebSocketHandshake {
         guard !request.headers.isRepeated(.secWebSocketKey), let key = request.headers[.secWebSocketKey],
             key.count == 24, Base64.decode(key.array)?.count == 16
         else { throw .key }
+        for field in request.headers where field.name.equalsIgnoringCase("sec-websocket-extensions") {
+            guard WebSocketExtension.areWellFormed(field.value) else { throw .extensions }
+        }
         // A proxy that had not seen the body would take it for frames.
         guard request.body.isEmpty else { throw .body }
         return key
