@@ -73,9 +73,9 @@ package struct Topic: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether a topic (or pattern) has `fanfare` as its first token: the service's own.
+    /// Whether a topic (or pattern) lies under `fanfare.`: the service's own.
     package static func isReserved(_ bytes: Span<UInt8>) -> Bool {
-        isAtOrBelow(reservedToken, bytes)
+        bytes.count > reservedToken.utf8CodeUnitCount && isAtOrBelow(reservedToken, bytes)
     }
 
     /// Whether the first tokens of `bytes` are those of `tokens`.

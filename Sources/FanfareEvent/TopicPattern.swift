@@ -2,7 +2,7 @@ import FanfareBase
 
 /// Which topics are wanted: a topic in which `*` stands for any one token and a final `>` for one or more.
 ///
-/// Topics of the service's own (`fanfare` and below) are matched only by patterns that spell out `fanfare`.
+/// Topics of the service's own (those under `fanfare.`) are matched only by patterns that spell out `fanfare`.
 package struct TopicPattern: Hashable, Sendable, CustomStringConvertible {
     /// The text's UTF-8, valid by construction.
     let bytes: [UInt8]

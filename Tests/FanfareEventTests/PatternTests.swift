@@ -55,7 +55,9 @@ struct PatternTests {
         ("a.>", "a.b", true), ("a.>", "a.b.c", true), ("a.>", "ab.c", false), ("a.*.>", "a.b", false),
         ("a.*.>", "a.b.c", true),
         // The service's own topics want to be named.
-        (">", "fanfare.x", false), ("*.x", "fanfare.x", false), ("*", "fanfare", false),
+        (">", "fanfare.x", false), ("*.x", "fanfare.x", false), ("fanfare.>", "fanfare", false),
+        // And `fanfare` alone is none of them.
+        ("*", "fanfare", true), (">", "fanfare", true),
         ("fanfare.>", "fanfare.x", true),
         ("fanfare.*", "fanfare.x", true), ("fanfare", "fanfare", true), ("*.x", "fanfares.x", true),
         (">", "fanfares", true),

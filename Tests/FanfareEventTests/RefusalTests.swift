@@ -126,7 +126,7 @@ struct RefusalTests {
         ),
         (event(#""fanfaretopic":"""#), .topic, "/fanfaretopic", "The topic in fanfaretopic is empty."),
         (event(#""fanfaretopic":"fanfare.x""#), .reservedTopic, "/fanfaretopic", reserved),
-        (event(type: "fanfare"), .reservedTopic, "/type", reserved),
+        (event(type: "fanfare.x"), .reservedTopic, "/type", reserved),
         (event(type: "f\\u0061nfare.x"), .reservedTopic, "/type", reserved),
         // Types
         (event(type: "dev.fanfare.gap"), .reservedType, "/type", reservedType),

@@ -135,11 +135,12 @@ import Testing
         for (pattern, may) in [
             ("acme.>", true), ("acme.*", true), ("acme.a.>", true), ("acme.*.b", true), (">", false), ("*", true),
             ("*.a", false),
-            ("acme", true), ("*.>", false), ("fanfare.>", false), ("fanfare", false), ("acme.>.a", false), ("b", true),
+            ("acme", true), ("*.>", false), ("fanfare.>", false), ("fanfare", true), ("acme.>.a", false), ("b", true),
         ] { #expect(principal.maySubscribe(pattern) == may, "\(pattern)") }
         #expect(principal.mayManage("acme") && !principal.mayManage("other") && !principal.mayManageEverything)
         #expect(Principal.anonymous.mayManage("other") && Principal.anonymous.mayManageEverything)
         #expect(Principal.anonymous.maySubscribe("fanfare.>") && Principal.anonymous.maySubscribe(">"))
+        #expect(Principal.anonymous.maySubscribe("fanfare") && Principal.anonymous.mayPublish("fanfare".utf8))
         #expect(Principal.anonymous.mayPublish("a.b".utf8) && !Principal.anonymous.mayPublish("fanfare.a".utf8))
     }
 }

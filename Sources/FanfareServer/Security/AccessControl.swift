@@ -54,7 +54,7 @@ package struct Principal: Sendable, Hashable {
         return output
     }
 
-    /// Whether it may publish on `topic`, a valid topic. Nobody may on `fanfare` and below: they are the service's own.
+    /// Whether it may publish on `topic`, a valid topic. Nobody may under `fanfare.`: those are the service's own.
     package func mayPublish(_ topic: Span<UInt8>) -> Bool {
         if Topic.isReserved(topic) { return false }
         for pattern in publish where pattern.matches(topic) { return true }
