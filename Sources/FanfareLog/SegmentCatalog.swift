@@ -92,6 +92,11 @@ import Synchronization
         lastEntry { $0.time < time }
     }
 
+    /// Whether its first events were accepted before `time`.
+    func began(before time: WallTime) -> Bool {
+        entryCount.load(ordering: .acquiring) > 0 && entry(0).time < time
+    }
+
     private func lastEntry(where holds: ((first: SequenceNumber, offset: UInt64, time: WallTime)) -> Bool) -> UInt64 {
         var low = 0
         var high = entryCount.load(ordering: .acquiring)
@@ -191,11 +196,16 @@ package struct CatalogReader {
         return .segment(segment, offset: segment.offset(before: wanted), missed: nil)
     }
 
-    /// Where to read so that no event accepted at or after `time` is missed; the reader skips earlier ones itself.
+    /// Where to read so that no event accepted at or after `time` is missed; the reader skips earlier ones itself. `missed`
+    /// are the numbers that retention removed when events from then may have been among them: those of before are not kept.
     package mutating func locate(from time: WallTime) -> LogPlace {
         refresh()
         guard let segment = segments.first(where: { $0.newestTime >= time }) else { return .atHead }
-        return .segment(segment, offset: segment.offset(before: time), missed: nil)
+        let isOldest = segment === segments.first && segment.first > SequenceNumber(1)
+        let missed =
+            isOldest && !segment.began(before: time)
+            ? SequenceNumber(1)...SequenceNumber(segment.first.rawValue - 1) : nil
+        return .segment(segment, offset: segment.offset(before: time), missed: missed)
     }
 
     /// The index of the last segment for which `holds`, which holds for the first and then for no later one.

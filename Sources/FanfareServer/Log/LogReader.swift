@@ -96,11 +96,12 @@ import FanfareRing
         return start(segment, max(offset, run.offset), to: run.end, wanted: sequence.next, for: waiter, shard)
     }
 
-    /// The number before the first event accepted at or after `time`, as far as segments tell: a place to begin skipping.
-    func locate(from time: WallTime) -> SequenceNumber {
+    /// The number before the first event accepted at or after `time`, as far as segments tell: a place to begin skipping; and
+    /// the numbers below it that were removed when some of them may have been accepted since.
+    func locate(from time: WallTime) -> (after: SequenceNumber, missed: ClosedRange<SequenceNumber>?) {
         switch catalog.locate(from: time) {
-        case .atHead: head
-        case .segment(let segment, _, _): SequenceNumber(segment.first.rawValue - 1)
+        case .atHead: (head, nil)
+        case .segment(let segment, _, let missed): (SequenceNumber(segment.first.rawValue - 1), missed)
         }
     }
 

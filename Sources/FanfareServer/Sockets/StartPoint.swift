@@ -57,15 +57,21 @@ enum StartPoint: Equatable {
 
     /// The place in a log that retains `firstRetained...head`; nil for a position beyond the end.
     func resolved(
-        log: LogID, firstRetained: SequenceNumber, head: SequenceNumber, timeStart: (WallTime) -> SequenceNumber
-    )
-        -> Resolved?
-    {
+        log: LogID, firstRetained: SequenceNumber, head: SequenceNumber,
+        timeStart: (WallTime) -> (after: SequenceNumber, missed: ClosedRange<SequenceNumber>?)
+    ) -> Resolved? {
         let earliest = SequenceNumber(firstRetained.rawValue - 1)
         switch self {
         case .latest: return Resolved(after: head)
         case .earliest: return Resolved(after: earliest)
-        case .time(let time): return Resolved(after: timeStart(time), notBefore: time)
+        case .time(let time):
+            let start = timeStart(time)
+            let gap = start.missed.map { missed in
+                Gap(
+                    after: Position(log: log, sequence: missed.lowerBound).before,
+                    next: Position(log: log, sequence: missed.upperBound.next))
+            }
+            return Resolved(after: start.after, gap: gap, notBefore: time)
         case .last(let count): return Resolved(after: head, last: count)
         case .position(let position):
             let gap = Gap(after: position, next: Position(log: log, sequence: firstRetained))
