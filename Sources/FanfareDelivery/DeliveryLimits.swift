@@ -25,8 +25,9 @@ package struct FanoutLimits: Sendable {
 
 /// Limits that hold everywhere in delivery.
 package enum DeliveryLimits {
-    /// Interests one member can have (CONTRACT, section 5). `join` refuses the next one.
-    package static let interestsPerMember = 64
+    /// Interests one member can have: a send looks at each of them, and one that reads the log compares each event with each.
+    /// `join` refuses the next one.
+    package static let interestsPerMember = 256
     /// zlib's level for compressed messages: 200 MB/s of JSON, five sixths of it saved. Level 6 takes half as long again and
     /// saves one part in a hundred more.
     static let deflateLevel: Int32 = 3

@@ -234,12 +234,30 @@ final class FanoutHarness {
         #expect(harness.gathered(member).1 == harness.lines(1, 2))
     }
 
-    @Test func theSixtyFifthInterestIsRefused() {
+    @Test func anInterestBeyondTheLimitIsRefused() {
         let harness = FanoutHarness()
-        var member = harness.member(1, Array(0..<64))
-        #expect(!harness.fanout.join(1, &member, InterestID(64)))
-        #expect(harness.fanout.join(1, &member, InterestID(63)))
-        #expect(member.interestCount == 64)
+        let limit = UInt32(DeliveryLimits.interestsPerMember)
+        var member = harness.member(1, Array(0..<limit))
+        #expect(!harness.fanout.join(1, &member, InterestID(limit)))
+        #expect(harness.fanout.join(1, &member, InterestID(limit - 1)))
+        #expect(member.interestCount == Int(limit))
+    }
+
+    @Test func aMemberWithManyInterestsGetsTheirEventsInOrderOnceAndLeavesThemAll() {
+        let harness = FanoutHarness()
+        var member = harness.member(1, Array(0..<100))
+        let other = harness.member(2, [7])
+        harness.fanout.beginTurn()
+        harness.announce(1, [99, 3])
+        harness.announce(2, [200])
+        harness.announce(3, [7, 8, 9])
+        harness.announce(4, [3])
+        #expect(harness.gathered(member).1 == harness.lines(1, 3, 4))
+        harness.fanout.leaveAll(&member)
+        #expect(member.interestCount == 0)
+        #expect(harness.fanout.memberCount(of: InterestID(3)) == 0)
+        #expect(harness.fanout.memberCount(of: InterestID(7)) == 1)
+        #expect(harness.gathered(other).1 == harness.lines(3))
     }
 
     @Test func aFeedThatMovedOnSendsEveryoneToTheLog() {

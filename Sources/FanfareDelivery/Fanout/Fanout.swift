@@ -146,12 +146,25 @@ extension Fanout {
     /// - Returns: whether the interest has no members left: it is forgotten here, and its pattern may be released.
     @discardableResult
     package func leave(_ member: inout MemberCursor, _ interest: InterestID) -> Bool {
-        guard let link = member.link(of: interest), let source = existing(interest) else { return false }
+        guard let link = member.link(of: interest) else { return false }
         // What no longer counts was passed over by choice; what counted before must not be lost with it.
         moveToHeadIfNothingPends(&member)
+        member.remove(interest)
+        return end(MemberCursor.Membership(interest: interest, link: link))
+    }
+
+    /// Takes all interests from a member that is gone, at the same cost for each.
+    package func leaveAll(_ member: inout MemberCursor) {
+        while let membership = member.removeLast() { end(membership) }
+    }
+
+    /// - Returns: whether the interest has no members left.
+    @discardableResult
+    private func end(_ membership: MemberCursor.Membership) -> Bool {
+        let (interest, link) = (membership.interest, membership.link)
+        guard let source = existing(interest) else { invariantBroken("a member's interests exist") }
         source.remove(at: Int(links[link])) { moved, place in links[moved.link] = UInt32(place) }
         links.free(link)
-        member.remove(interest)
         guard source.members.isEmpty else { return false }
         matchesTotal -= source.capacity
         interests[interest.index] = nil

@@ -74,6 +74,12 @@ package struct MemberCursor: Sendable {
         if first == nil { first = membership } else { others.append(membership) }
     }
 
+    mutating func removeLast() -> Membership? {
+        if let last = others.popLast() { return last }
+        defer { first = nil }
+        return first
+    }
+
     mutating func remove(_ interest: InterestID) {
         if first?.interest == interest {
             first = others.popLast()

@@ -1,6 +1,7 @@
 import FanfareBase
 
-/// Goes through what is pending for a member: its interests' matches above a sequence, ascending, equal ones once.
+/// Goes through what is pending for a member: its interests' matches above a sequence, ascending, equal ones once. Of the
+/// interests only those with such matches are looked at again.
 /// Reused, so that nothing is allocated once it has seen a member with many interests.
 struct MergeWalk {
     private var interests: [Interest] = []
@@ -15,8 +16,10 @@ struct MergeWalk {
             guard let interest = find(index) else { invariantBroken("a member's interests exist") }
             interest.trim(tailBegin: tailBegin)
             if interest.floor > sequence { return false }
+            let index = interest.firstIndex(above: sequence)
+            if index == interest.end { continue }
             interests.append(interest)
-            indices.append(interest.firstIndex(above: sequence))
+            indices.append(index)
         }
         return true
     }
