@@ -187,9 +187,13 @@ public struct JSONDocument: Sendable {
 
     /// Parses `bytes`.
     ///
+    /// - Parameter verbatim: the member of the root object that someone else reads, from its bytes: in it lone surrogate
+    ///   escapes are taken, as U+FFFD here.
     /// - Throws: The first thing that is wrong.
-    public init(_ bytes: [UInt8], depthMax: Int = Self.depthMax) throws(JSONSyntaxError) {
-        var parser = JSONParser(bytes, depthMax: depthMax)
+    public init(
+        _ bytes: [UInt8], depthMax: Int = Self.depthMax, verbatim: String? = nil
+    ) throws(JSONSyntaxError) {
+        var parser = JSONParser(bytes, depthMax: depthMax, verbatim: verbatim)
         root = try parser.document()
         duplicates = parser.duplicates
     }

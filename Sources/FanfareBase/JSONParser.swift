@@ -2,6 +2,9 @@
 struct JSONParser {
     private let bytes: [UInt8]
     private let depthMax: Int
+    /// The root's member that someone else reads, and whether it is being parsed.
+    private let verbatim: String?
+    private var isVerbatim = false
     private var offset = 0
     private var depth = 0
     private var pointer = JSONPointer.root
@@ -11,9 +14,10 @@ struct JSONParser {
     /// Repeated names found so far.
     private(set) var duplicates: [JSONDocument.Duplicate] = []
 
-    init(_ bytes: [UInt8], depthMax: Int) {
+    init(_ bytes: [UInt8], depthMax: Int, verbatim: String? = nil) {
         self.bytes = bytes
         self.depthMax = depthMax
+        self.verbatim = verbatim
     }
 
     mutating func document() throws(JSONSyntaxError) -> JSONValue {
@@ -89,7 +93,9 @@ struct JSONParser {
             skipSpace()
             guard take(":") else { throw failure(expected: "':'") }
             skipSpace()
+            if depth == 1 { isVerbatim = name == verbatim }
             object.members.append(.init(name: name, location: location, value: try value()))
+            if depth == 1 { isVerbatim = false }
             skipSpace()
             if take("}") { break }
             guard take(",") else { throw failure(expected: "',' or '}'") }
@@ -190,6 +196,7 @@ struct JSONParser {
         let start = offset - 1
         let first = try codeUnit()
         if let scalar = Unicode.Scalar(first) { return scalar }
+        let end = offset
         if UTF16.isLeadSurrogate(first), take("\\") {
             if peek == UInt8(ascii: "u") {
                 let second = try codeUnit()
@@ -198,6 +205,10 @@ struct JSONParser {
                     if let scalar = Unicode.Scalar(value) { return scalar }
                 }
             }
+        }
+        if isVerbatim {
+            offset = end
+            return "\u{FFFD}"
         }
         throw failure(at: start, found: "half of a surrogate pair", expected: "a Unicode character")
     }

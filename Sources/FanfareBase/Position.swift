@@ -40,6 +40,9 @@ public struct Position: Hashable, Sendable, CustomStringConvertible {
         self.sequence = sequence
     }
 
+    /// The place before it, from which one resumes with it; it is not the first.
+    public var before: Position { Position(log: log, sequence: SequenceNumber(sequence.rawValue - 1)) }
+
     /// Parses exactly `textBytes` characters; nil when `text` is anything else.
     public init?(_ text: some StringProtocol) {
         let bytes = Array(text.utf8)

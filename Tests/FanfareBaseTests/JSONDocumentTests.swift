@@ -115,4 +115,17 @@ struct JSONDocumentTests {
         #expect(try JSONDocument(bytes).root.string == text)
         #expect(!bytes.contains { $0 < 0x20 })
     }
+
+    @Test func whatSomeoneElseReadsMayHoldLoneSurrogates() throws {
+        let text = #"{"a":"x","event":{"b":["\ud800","\ud800\n","\udc00\ud83d\ude00"],"event":1},"c":"y"}"#
+        let root = try JSONDocument(Array(text.utf8), verbatim: "event").root
+        let strings = root.object?["event"]?.object?["b"]?.array?.compactMap(\.string)
+        #expect(strings == ["\u{FFFD}", "\u{FFFD}\n", "\u{FFFD}\u{1F600}"])
+        for wrong in [
+            #"{"a":"\ud800","event":{}}"#, #"{"event":{},"a":"\udc00"}"#, #"{"a":{"event":"\ud800"}}"#,
+            #"{"event":"\ud80"}"#, #"{"event":"\ud800\ud80"}"#, #"{"event":"\ud800\x"}"#, #"["event","\ud800"]"#,
+        ] {
+            #expect(throws: JSONSyntaxError.self) { try JSONDocument(Array(wrong.utf8), verbatim: "event") }
+        }
+    }
 }

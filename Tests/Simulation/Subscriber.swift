@@ -1,7 +1,8 @@
 import FanfareBase
 
 /// A reader over one of the three transports that comes back whenever its connection ends, from where it was. What it sees
-/// over all its connections must be everything that matches, in order, once.
+/// over all its connections must be everything that matches, in order, once. With ops it sometimes ends its subscription and
+/// subscribes anew, and is told where that begins.
 final class Subscriber: SimulatedClient {
     enum Transport: CaseIterable { case serverSentEvents, webSocket, stream }
 
@@ -18,6 +19,11 @@ final class Subscriber: SimulatedClient {
     private(set) var start: UInt64?
     private(set) var seen: [SeenEvent] = []
     private(set) var gaps: [ClosedRange<UInt64>] = []
+    /// What went by while it had no subscription.
+    private var passed: [ClosedRange<UInt64>] = []
+    private var isUnsubscribed = false
+    /// The name of its subscription.
+    private var subscription = "s"
     private let log: LogID
     private let beginsEarliest: Bool
     private var isUntouched = true
@@ -45,10 +51,15 @@ final class Subscriber: SimulatedClient {
     private func connect() {
         input = []
         isOpen = false
+        isUnsubscribed = false
+        subscription = transport == .webSocket ? "" : "s"
         link = machine.connect(self, stream: transport == .stream)
         guard let link, let kernel = machine.kernel else { return }
         kernel.send(hello(), on: link)
         let faults = kernel.faults
+        if transport != .serverSentEvents, !machine.isSettling, machine.dice.perMille(400) {
+            changeItsMind(on: link, times: machine.dice.number(1...4))
+        }
         if !machine.isSettling, machine.dice.perMille(faults.stall) {
             link.stalledUntil = machine.timeline.now + UInt64(machine.dice.delay(1_000_000...3_000_000_000))
         }
@@ -57,6 +68,30 @@ final class Subscriber: SimulatedClient {
                 if dice.perMille(700) { kernel?.reset(link) } else { kernel?.end(link) }
             }
         }
+    }
+
+    /// Ends its subscription, wherever it is, and subscribes anew.
+    private func changeItsMind(on link: Link, times: Int) {
+        machine.timeline.after(machine.dice.delay(100_000...400_000_000)) { [weak self, weak link] in
+            guard let self, let link, link === self.link, isOpen || transport == .stream else { return }
+            say("{\"op\":\"unsubscribe\",\"id\":\"\(subscription)\"}", on: link)
+            subscription = "s\(times)"
+            machine.timeline.after(machine.dice.delay(1_000...100_000_000)) { [weak self, weak link] in
+                guard let self, let link, link === self.link else { return }
+                let topics = patterns.map { "\"\($0)\"" }.joined(separator: ",")
+                say("{\"op\":\"subscribe\",\"id\":\"\(subscription)\",\"topics\":[\(topics)]}", on: link)
+                if times > 1, !machine.isSettling { changeItsMind(on: link, times: times - 1) }
+            }
+        }
+    }
+
+    private func say(_ op: String, on link: Link) {
+        let text = Array(op.utf8)
+        // A mask of zeros leaves the text as it is (RFC 6455, section 5.3).
+        let frame = [0x81, 0xFE, UInt8(text.count >> 8), UInt8(text.count & 0xFF), 0, 0, 0, 0] + text
+        let short = [0x81, 0x80 | UInt8(min(text.count, 125)), 0, 0, 0, 0] + text
+        machine.kernel?.send(
+            transport == .stream ? text + [10] : text.count > 125 ? frame : short, on: link)
     }
 
     private func hello() -> [UInt8] {
@@ -180,6 +215,8 @@ final class Subscriber: SimulatedClient {
                 return machine.ledger.violation("\(op) without a position")
             }
             heartbeat(sequence)
+            if op == "subscribed" { isUnsubscribed = false }
+        case "unsubscribed": isUnsubscribed = true
         case "gap": gap(prefix)
         case "closing": break
         default: machine.ledger.violation("a subscriber was told \(String(decoding: json, as: UTF8.self))")
@@ -203,6 +240,7 @@ final class Subscriber: SimulatedClient {
 
     private func take(_ event: SeenEvent) {
         machine.ledger.saw(event)
+        if isUnsubscribed { machine.ledger.violation("a subscriber without subscriptions got \(event.sequence)") }
         var topic = event.topic
         if machine.canary == .leakedEvent, machine.dice.perMille(20) { topic = "other" }
         if !patterns.contains(where: { Self.matches(topic, $0) }) {
@@ -222,6 +260,7 @@ final class Subscriber: SimulatedClient {
         if let place, sequence < place {
             machine.ledger.violation("a heartbeat goes back from \(place) to \(sequence)")
         }
+        if isUnsubscribed, let place, sequence > place { passed.append(place + 1...sequence) }
         if start == nil { start = sequence }
         place = sequence
         isUntouched = false
@@ -256,6 +295,7 @@ final class Subscriber: SimulatedClient {
         let got = Set(seen.map(\.sequence))
         let name = "the \(transport) subscriber of \(patterns) after \(start)"
         for event in log where event.sequence > start && patterns.contains(where: { Self.matches(event.topic, $0) }) {
+            if passed.contains(where: { $0.contains(event.sequence) }) { continue }
             if gaps.contains(where: { $0.contains(event.sequence) }) {
                 ledger.violation("\(name) was told of a gap at \(event.sequence), which is in the log")
             } else if !got.contains(event.sequence) {

@@ -30,8 +30,8 @@ extension Shard {
 
     /// Ends a socket while draining, telling it when to come back.
     func sendAway(_ connection: Connection, _ handler: SocketHandler) {
-        handler.sayClosing("restart", retryAfterMilliseconds: retryAfterDrain(), on: connection, shard: self)
-        handler.close(.goingAway, "restart", on: connection, shard: self)
+        handler.sendAway(
+            .goingAway, "restart", retryAfterMilliseconds: retryAfterDrain(), on: connection, shard: self)
     }
 
     /// When a client that is sent away should come back, in milliseconds: spread as the closes were, so that they do not all

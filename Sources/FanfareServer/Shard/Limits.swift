@@ -6,6 +6,9 @@ enum Limits {
     /// sends. The rest follows in the next turn, so a wide fan-out delays nobody by more than a turn; what is published
     /// meanwhile is acknowledged soon and leaves with the same sends.
     static let fanoutVisitsPerTurn = 64
+    /// Interests of a member that count as one more visit, for each of them is looked at; one that reads the log compares each
+    /// event with each, so its events count as many times as many bytes.
+    static let interestsPerVisit = 64
     /// Bytes of the arena sends of one turn are gathered and sealed in. When it is full the rest waits for the next turn.
     static let arenaBytes = 8 << 20
     /// Bytes of events in a subscriber's first send, and in the one after a send of which the kernel took a part only: one

@@ -113,11 +113,12 @@ extension Shard {
         case .atHead: search.reachedHead()
         case .block(let block):
             search.walk(block) { subscriber.wants($0) }
-            catchUp.bytesLeft -= block.memoryBytes
+            catchUp.bytesLeft -= block.memoryBytes * subscriber.cost
         }
         if let start = search.result {
             subscriber.member.place = StreamPlace(after: start)
             subscriber.lastSearch = nil
+            (connection.handler as? SocketHandler)?.searchEnded(on: connection, shard: self)
         } else {
             subscriber.lastSearch = search
         }
@@ -133,10 +134,11 @@ extension Shard {
             bytesMax: sendBytesMax(connection, subscriber), onlyBegunFrame: subscriber.afterFrame != .goOn)
         var outcome = CatchUpBatch.Offer.taken
         var index = block.firstIndex(above: subscriber.member.place.sequence)
-        while outcome == .taken, index < block.count {
+        let cost = subscriber.cost
+        while outcome == .taken, index < block.count, catchUp.bytesLeft > 0 {
             switch block[index] {
             case .event(let record):
-                unsafe catchUp.bytesLeft -= record.bytes.count
+                unsafe catchUp.bytesLeft -= record.bytes.count * cost
                 outcome = frames.offer(record, isWanted: subscriber.wants(record))
                 if record.time >= subscriber.notBefore { subscriber.notBefore = WallTime(nanoseconds: 0) }
             case .lost(let range): outcome = passLost(range, connection, subscriber)

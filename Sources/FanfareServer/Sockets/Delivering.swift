@@ -10,15 +10,17 @@ extension Shard {
     /// - Returns: whether nobody is left waiting for a visit.
     func flushFanout() -> Bool {
         var visits = 0
+        var readyIsNext = false
         while visits < Limits.fanoutVisitsPerTurn, arena.unusedCapacity >= Limits.arenaRoomPerVisit {
             // In turn, so that those who are served again and again starve nobody.
-            let next =
-                visits & 1 == 0 ? ready.popFirst() ?? fanout.nextVisit() : fanout.nextVisit() ?? ready.popFirst()
+            readyIsNext.toggle()
+            let next = readyIsNext ? ready.popFirst() ?? fanout.nextVisit() : fanout.nextVisit() ?? ready.popFirst()
             guard let slot = next else { return true }
             visits += 1
             if slot & WebhookDispatcher.memberBit != 0 {
                 webhooks.visited(member: slot, self)
             } else if let connection = connections.element(inSlot: slot), let subscriber = connection.subscriber {
+                visits += subscriber.cost - 1
                 deliver(to: connection, subscriber)
             }
         }
@@ -125,6 +127,7 @@ extension Shard {
         if !held.isEmpty { sendHeld(held, on: connection) }
         switch subscriber.afterFrame {
         case .goOn: break
+        case .takeOp: subscriber.afterFrame = .goOn
         case .skip: skipToHead(connection, subscriber)
         case .end: finish(connection)
         }

@@ -47,7 +47,7 @@ extension SocketHandler {
             return refuse("forbidden", "The new token may not subscribe to \(pattern.text).", connection, shard)
         }
         principal = new
-        reschedule(connection, connection.subscriber, shard)
+        reschedule(connection, shard)
         if wasKnown { shard.sendControl(message(SocketMessage.authenticated(expires: new.expires)), on: connection) }
     }
 
@@ -64,8 +64,7 @@ extension SocketHandler {
 
     /// The token has expired: the client may come back with another one.
     func tokenExpired(on connection: Connection, shard: Shard) {
-        sayClosing("token expired", retryAfterMilliseconds: 0, on: connection, shard: shard)
-        close(.policyViolation, "token expired", on: connection, shard: shard)
+        sendAway(.policyViolation, "token expired", retryAfterMilliseconds: 0, on: connection, shard: shard)
     }
 }
 

@@ -44,6 +44,13 @@ final class SocketHandler: ConnectionHandler {
     private var authenticateBy = MonotonicTime(nanoseconds: .max)
     /// When the next WebSocket ping is due; set when the deadline is first.
     private var pingAt = MonotonicTime(nanoseconds: 0)
+    /// When the next heartbeat is due; set when the deadline is first.
+    private var heartbeatAt = MonotonicTime(nanoseconds: 0)
+    /// What its URL says of where a subscriber begins, for the first `subscribe`; nil when it says nothing.
+    var firstDefaults: SubscribeDefaults?
+    /// A `subscribe` or `unsubscribe` that waits until it is clear where the cursor is: for the end of the frame under way, or
+    /// of a search for the last so many events. Empty when none does; what the client says behind it waits too.
+    private var waitingOp: [UInt8] = []
     /// Publishes that await their answer.
     private var publishesInFlight = 0
     /// What the latest ping carried that has not been answered.
@@ -75,6 +82,7 @@ final class SocketHandler: ConnectionHandler {
     /// A new connection of the stream protocol; without a principal it has to authenticate, from `now` on.
     init(streamFor principal: Principal?, messageBytesMax: Int, now: MonotonicTime) {
         authenticateBy = now.advanced(byMilliseconds: Limits.authenticationTimeoutMilliseconds)
+        heartbeatAt = now.advanced(byMilliseconds: Limits.heartbeatMilliseconds)
         transport = .stream
         self.principal = principal
         self.messageBytesMax = messageBytesMax
@@ -109,7 +117,7 @@ final class SocketHandler: ConnectionHandler {
         return true
     }
 
-    var retainedBytes: Int { (webSocket?.retainedBytes ?? 0) + (lines?.retainedBytes ?? 0) }
+    var retainedBytes: Int { (webSocket?.retainedBytes ?? 0) + (lines?.retainedBytes ?? 0) + waitingOp.count }
 
     func outOfMemory(on connection: Connection, shard: Shard) {
         let detail = "Messages and answers under way have used up their share of memory; try again shortly."
@@ -119,6 +127,7 @@ final class SocketHandler: ConnectionHandler {
         close(.tryAgainLater, "out of memory", on: connection, shard: shard)
         webSocket = nil
         lines = nil
+        waitingOp = []
         connection.heldInput = HeldBytes()
     }
 
@@ -128,13 +137,47 @@ final class SocketHandler: ConnectionHandler {
     /// inflated too much.
     func mayRead(from connection: Connection, shard: Shard) -> Bool {
         let waiting = connection.output.count + (connection.subscriber?.control.count ?? 0)
-        return connection.phase == .open && !isClosing && !isHeld && waiting <= Limits.socketWaitingBytesMax
-            && publishesInFlight < Limits.socketPublishesMax && shard.mayInflate(for: self)
+        return connection.phase == .open && !isClosing && !isHeld && !awaitsPlace(connection)
+            && waiting <= Limits.socketWaitingBytesMax && publishesInFlight < Limits.socketPublishesMax
+            && shard.mayInflate(for: self)
     }
 
     /// Goes on with input that had to wait, and with the pong that is owed.
     func outputDrained(on connection: Connection, shard: Shard) {
         sendOwedPong(on: connection, shard: shard)
+        takeWaitingOp(on: connection, shard: shard)
+        readOn(on: connection, shard: shard)
+    }
+
+    /// Whether an op waits, or its answer does, until it is clear where the cursor is.
+    private func awaitsPlace(_ connection: Connection) -> Bool {
+        !waitingOp.isEmpty || connection.subscriber?.owesAnswer ?? false
+    }
+
+    /// Keeps an op until it is clear where the cursor is, so that answers keep their order and tell the truth. A frame under
+    /// way is the last before it.
+    func wait(with op: [UInt8], on connection: Connection) {
+        waitingOp = op
+        connection.awaitsDrain = true
+        if let subscriber = connection.subscriber, subscriber.afterFrame == .goOn { subscriber.afterFrame = .takeOp }
+    }
+
+    private func takeWaitingOp(on connection: Connection, shard: Shard) {
+        guard !waitingOp.isEmpty else { return }
+        guard shard.isSettled(connection) else { return connection.awaitsDrain = true }
+        let op = waitingOp
+        waitingOp = []
+        protocolHandler(connection, shard).receive(op)
+    }
+
+    /// The last so many events have been found: tells who asked for them where they begin, and goes on with what was said
+    /// meanwhile.
+    func searchEnded(on connection: Connection, shard: Shard) {
+        if let subscriber = connection.subscriber, subscriber.owesAnswer, let asked = subscriber.subscriptions.first {
+            subscriber.owesAnswer = false
+            protocolHandler(connection, shard).answerSubscribed(asked.id, subscriber)
+        }
+        takeWaitingOp(on: connection, shard: shard)
         readOn(on: connection, shard: shard)
     }
 
@@ -156,7 +199,7 @@ final class SocketHandler: ConnectionHandler {
     func secured(on connection: Connection, shard: Shard) {
         guard principal == nil else { return }
         authenticateBy = shard.time.monotonic.advanced(byMilliseconds: Limits.authenticationTimeoutMilliseconds)
-        reschedule(connection, nil, shard)
+        reschedule(connection, shard)
     }
 
     /// Takes the messages that waited, and further ones.
@@ -244,8 +287,7 @@ final class SocketHandler: ConnectionHandler {
             shard.sendControl(message(SocketMessage.gapEvent(after: after, next: next)), on: connection)
         case .serverSentEvents:
             var output: [UInt8] = []
-            let before = Position(log: next.log, sequence: SequenceNumber(next.sequence.rawValue - 1))
-            Array(before.description.utf8).withByteView { id in
+            Array(next.before.description.utf8).withByteView { id in
                 Array("fanfare.gap".utf8).withByteView { name in
                     SocketMessage.gap(after: after, next: next).withByteView { data in
                         ServerSentEvents.appendEvent(id: id, event: name, data: data, to: &output)
@@ -278,7 +320,19 @@ final class SocketHandler: ConnectionHandler {
         close(.slow, last.description, on: connection, shard: shard)
     }
 
-    /// Says that the end is near and when to come back, as far as the transport can.
+    /// Ends the connection and says when to come back: in a message of its own, or as the close frame's reason where there
+    /// are events only.
+    func sendAway(
+        _ code: WebSocketCloseCode, _ reason: String, retryAfterMilliseconds: Int, on connection: Connection,
+        shard: Shard
+    ) {
+        sayClosing(reason, retryAfterMilliseconds: retryAfterMilliseconds, on: connection, shard: shard)
+        let closing = SocketMessage.closing(reason, retryAfterMilliseconds: retryAfterMilliseconds)
+        let text = transport == .webSocketEvents ? String(decoding: closing, as: UTF8.self) : reason
+        close(code, text, on: connection, shard: shard)
+    }
+
+    /// Says that the end is near and when to come back, where there are messages for it.
     func sayClosing(_ reason: String, retryAfterMilliseconds: Int, on connection: Connection, shard: Shard) {
         switch transport {
         case .webSocket, .stream:
@@ -310,12 +364,11 @@ final class SocketHandler: ConnectionHandler {
             // One that has not taken what was said before would not take a ping either.
             if connection.output.isEmpty { shard.sendControl(SocketMessage.pingFrame, on: connection) }
         }
-        guard let subscriber = connection.subscriber else { return reschedule(connection, nil, shard) }
-        if subscriber.heartbeatAt <= now {
-            subscriber.heartbeatAt = now.advanced(byMilliseconds: Limits.heartbeatMilliseconds)
-            heartbeat(subscriber, on: connection, shard: shard)
+        if heartbeatAt <= now {
+            heartbeatAt = now.advanced(byMilliseconds: Limits.heartbeatMilliseconds)
+            if principal != nil { heartbeat(on: connection, shard: shard) }
         }
-        reschedule(connection, subscriber, shard)
+        reschedule(connection, shard)
     }
 
     /// The connection ends with the frame under way: as long as the peer takes bytes it is given time.
@@ -324,13 +377,14 @@ final class SocketHandler: ConnectionHandler {
         if deadline <= now { shard.abort(connection) } else { shard.schedule(connection, at: deadline) }
     }
 
-    /// Tells a quiet subscriber how far it has come, so that it can resume from there.
-    private func heartbeat(_ subscriber: Subscriber, on connection: Connection, shard: Shard) {
-        let isSettled =
-            connection.sendBytes == 0 && connection.output.isEmpty && subscriber.member.place.isBetweenFrames
-        guard isSettled, subscriber.lastSearch == nil else { return }
-        if !subscriber.isCatchingUp { shard.fanout.moveToHeadIfNothingPends(&subscriber.member) }
-        let position = shard.position(subscriber.member.place.sequence)
+    /// Tells a quiet client how far it has come, so that it can resume from there: one without subscriptions, the head.
+    private func heartbeat(on connection: Connection, shard: Shard) {
+        guard connection.sendBytes == 0, connection.output.isEmpty, shard.isSettled(connection) else { return }
+        if let subscriber = connection.subscriber, !subscriber.isCatchingUp {
+            shard.standAtHead(subscriber)
+            shard.fanout.moveToHeadIfNothingPends(&subscriber.member)
+        }
+        let position = shard.position(connection.subscriber?.member.place.sequence ?? shard.reader.head)
         switch transport {
         case .webSocket, .stream: shard.sendControl(message(SocketMessage.heartbeat(position)), on: connection)
         case .webSocketEvents: break
@@ -342,10 +396,12 @@ final class SocketHandler: ConnectionHandler {
     }
 
     /// Sets the deadline to whatever is due next.
-    func reschedule(_ connection: Connection, _ subscriber: Subscriber?, _ shard: Shard) {
-        var deadline = connection.liveness.deadline
+    func reschedule(_ connection: Connection, _ shard: Shard) {
+        if heartbeatAt.nanoseconds == 0 {
+            heartbeatAt = shard.time.monotonic.advanced(byMilliseconds: Limits.heartbeatMilliseconds)
+        }
+        var deadline = min(connection.liveness.deadline, heartbeatAt)
         if awaitsAuthentication { deadline = min(deadline, authenticateBy) }
-        if let subscriber { deadline = min(deadline, subscriber.heartbeatAt) }
         if let expires = principal?.expires {
             let left = expires.nanoseconds - min(expires.nanoseconds, shard.time.wall.nanoseconds)
             deadline = min(deadline, shard.time.monotonic.advanced(byNanoseconds: Int(left)))
@@ -368,7 +424,8 @@ final class SocketHandler: ConnectionHandler {
     /// A stream client that has said all it had to say may go on listening (`nc`, `socat`), and gets the answers it is owed;
     /// browsers and WebSocket clients that end their side are gone.
     private func endOfInput(on connection: Connection, shard: Shard) {
-        guard connection.heldInput.isEmpty, !isHeld, !isClosing, connection.phase == .open else { return }
+        guard connection.heldInput.isEmpty, !isHeld, !awaitsPlace(connection), !isClosing, connection.phase == .open
+        else { return }
         if let last = lines?.finish() ?? nil { receive(last, on: connection, shard: shard) }
         if connection.subscriber == nil, publishesInFlight == 0 { shard.finish(connection) }
     }

@@ -37,9 +37,10 @@ enum SocketMessage {
         object("gap", [("after", .text(after.description)), ("next", .text(next.description))])
     }
 
-    /// A gap for those who take events only.
+    /// A gap for those who take events only; like every event it has the position to resume from.
     static func gapEvent(after: Position, next: Position) -> [UInt8] {
-        var json = Array("{\"specversion\":\"1.0\",\"type\":\"dev.fanfare.gap\",\"source\":\"/fanfare\",\"id\":".utf8)
+        var json = Array("{\"fanfareposition\":\"\(next.before)\",\"specversion\":\"1.0\",".utf8)
+        json += Array("\"type\":\"dev.fanfare.gap\",\"source\":\"/fanfare\",\"id\":".utf8)
         JSONText.appendString("gap-\(after)-\(next)", to: &json)
         json += Array(",\"data\":{\"after\":\"\(after)\",\"next\":\"\(next)\"}}".utf8)
         return json

@@ -15,12 +15,17 @@ struct SocketProtocol {
         if handler.transport == .webSocketEvents { return publish(bytes[...], topic: nil) }
         let document: JSONDocument
         do throws(JSONSyntaxError) {
-            document = try JSONDocument(bytes, depthMax: EventLimits.depthMax + 2)
+            document = try JSONDocument(bytes, depthMax: EventLimits.depthMax + 2, verbatim: "event")
         } catch {
             return fail("invalid-json", "The message is not JSON: \(error).")
         }
         guard let object = document.root.object else {
             return fail("invalid-message", "A message is a JSON object with \"op\".")
+        }
+        guard object["specversion"] == nil else {
+            return fail(
+                "invalid-message",
+                "An object with \"specversion\" is an event; publish it with {\"op\":\"publish\",\"event\":…}.")
         }
         guard let op = object["op"]?.string else {
             return fail("invalid-message", "The message has no \"op\".")
@@ -28,6 +33,9 @@ struct SocketProtocol {
         guard handler.principal != nil || op == "authenticate" else {
             fail("unauthorized", "The first line must be {\"op\":\"authenticate\",\"token\":\"…\"}.")
             return handler.close(.policyViolation, "", on: connection, shard: shard)
+        }
+        if op == "subscribe" || op == "unsubscribe", !shard.isSettled(connection) {
+            return handler.wait(with: bytes, on: connection)
         }
         switch op {
         case "authenticate": authenticate(object)
@@ -70,8 +78,9 @@ struct SocketProtocol {
                 return fail("duplicate-id", "There is a subscription \"\(id)\" already; unsubscribe it first.")
             }
             try shard.add(id, patterns, to: subscriber, on: connection)
-            let place = shard.position(subscriber.member.place.sequence)
-            answer(SocketMessage.subscribed(id, place))
+            handler.firstDefaults = nil
+            subscriber.owesAnswer = subscriber.lastSearch != nil
+            if !subscriber.owesAnswer { answerSubscribed(id, subscriber) }
         } catch {
             fail(error.title, error.detail)
         }
@@ -93,18 +102,19 @@ struct SocketProtocol {
                     detail:
                         "Only the first subscription of a connection may have \"slow\": a connection has one policy.")
             }
-            shard.standAtHead(subscriber, connection)
+            shard.standAtHead(subscriber)
             return subscriber
         }
-        guard let start = StartPoint(from?.string ?? (from == nil ? "latest" : "")) else {
-            throw Shard.SubscribeError(title: "invalid-from", detail: "\"from\" must be \(StartPoint.allowed).")
-        }
-        let slow = object["slow"].map { $0.string ?? "" } ?? "catch_up"
-        guard let policy = Subscriber.SlowPolicy(rawValue: slow) else {
-            throw Shard.SubscribeError(title: "invalid-slow", detail: "\"slow\" must be catch_up, skip or close.")
-        }
-        let resolved = try shard.resolve(start)
-        return shard.subscribe(connection, handler, start: resolved, slowPolicy: policy)
+        let asked = try SubscribeDefaults(
+            from: from.map { $0.string ?? "" }, slow: object["slow"].map { $0.string ?? "" },
+            otherwise: handler.firstDefaults)
+        let resolved = try shard.resolve(asked.start)
+        return shard.subscribe(connection, handler, start: resolved, slowPolicy: asked.slowPolicy)
+    }
+
+    /// It is known where the connection's cursor is: tells who has subscribed.
+    func answerSubscribed(_ id: String, _ subscriber: Subscriber) {
+        answer(SocketMessage.subscribed(id, shard.position(subscriber.member.place.sequence)))
     }
 
     private func unsubscribe(_ object: JSONObject) {
@@ -184,6 +194,7 @@ struct SocketProtocol {
                 switch title {
                 case "forbidden", "not-served", "reserved-topic", "reserved-type": .policyViolation
                 case "unavailable": .tryAgainLater
+                case "event-too-large": .messageTooBig
                 default: .invalidPayload
                 }
             return handler.close(code, detail, on: connection, shard: shard)

@@ -7,11 +7,11 @@ struct SubscribeEndpoint {
     let shard: Shard
     let connection: Connection
 
-    /// What was asked for by URL.
+    /// What was asked for by URL; without patterns a WebSocket subscribes by ops.
     private struct Wish {
         var patterns: [TopicPattern]
+        var asked: SubscribeDefaults
         var start: StartPoint.Resolved
-        var slowPolicy: Subscriber.SlowPolicy
     }
 
     /// Turns the connection into a socket, or says why not.
@@ -41,7 +41,7 @@ struct SubscribeEndpoint {
                     400, "subprotocol-unknown",
                     "Offer fanfare.v1.json or cloudevents.json as Sec-WebSocket-Protocol, or none."))
         }
-        let wish: Wish?
+        let wish: Wish
         if admitted.query.first("event") != nil {
             return .answer(
                 .problem(400, "invalid-event", "\"event\" is for Server-Sent Events; a WebSocket has no event names."))
@@ -49,7 +49,7 @@ struct SubscribeEndpoint {
         do throws(Shard.SubscribeError) { wish = try self.wish(admitted, resumeFrom: nil) } catch {
             return .answer(.problem(error.status, error.title, error.detail))
         }
-        if choice.transport == .webSocketEvents, wish == nil {
+        if choice.transport == .webSocketEvents, wish.patterns.isEmpty {
             return .answer(
                 .problem(400, "topic-missing", "With cloudevents.json the URL names the topics: ?topic=PATTERN."))
         }
@@ -79,13 +79,13 @@ struct SubscribeEndpoint {
 
     private func stream(_ admitted: Router.Admitted) -> HTTPHandler.Verdict {
         let resumeFrom = admitted.request.headers[.lastEventID]?.string
-        let wish: Wish?
+        let wish: Wish
         do throws(Shard.SubscribeError) {
             wish = try self.wish(admitted, resumeFrom: resumeFrom.flatMap { $0.isEmpty ? nil : $0 })
         } catch {
             return .answer(.problem(error.status, error.title, error.detail))
         }
-        guard wish != nil else {
+        guard !wish.patterns.isEmpty else {
             return .answer(.problem(400, "topic-missing", "Name the topics: ?topic=PATTERN."))
         }
         let naming = admitted.query.first("event")
@@ -134,26 +134,24 @@ struct SubscribeEndpoint {
 
     // MARK: Both
 
-    /// What the URL asks for; nil when it names no topic (a WebSocket then subscribes by ops).
-    private func wish(_ admitted: Router.Admitted, resumeFrom: String?) throws(Shard.SubscribeError) -> Wish? {
+    /// What the URL asks for.
+    private func wish(_ admitted: Router.Admitted, resumeFrom: String?) throws(Shard.SubscribeError) -> Wish {
         let topics = admitted.query.values("topic")
-        if topics.isEmpty { return nil }
-        let patterns = try shard.patterns(topics, for: admitted.principal)
-        let from = resumeFrom ?? admitted.query.first("from") ?? "latest"
-        guard let start = StartPoint(from) else {
-            throw Shard.SubscribeError(title: "invalid-from", detail: "\"from\" must be \(StartPoint.allowed).")
-        }
-        guard let policy = Subscriber.SlowPolicy(rawValue: admitted.query.first("slow") ?? "catch_up") else {
-            throw Shard.SubscribeError(title: "invalid-slow", detail: "\"slow\" must be catch_up, skip or close.")
-        }
-        return Wish(patterns: patterns, start: try shard.resolve(start), slowPolicy: policy)
+        let patterns = topics.isEmpty ? [] : try shard.patterns(topics, for: admitted.principal)
+        let asked = try SubscribeDefaults(
+            from: resumeFrom ?? admitted.query.first("from"), slow: admitted.query.first("slow"))
+        return Wish(patterns: patterns, asked: asked, start: try shard.resolve(asked.start))
     }
 
-    private func begin(_ handler: SocketHandler, _ wish: Wish?) {
+    private func begin(_ handler: SocketHandler, _ wish: Wish) {
         connection.handler = handler
-        handler.reschedule(connection, nil, shard)
-        guard let wish else { return }
-        let subscriber = shard.subscribe(connection, handler, start: wish.start, slowPolicy: wish.slowPolicy)
+        handler.reschedule(connection, shard)
+        guard !wish.patterns.isEmpty else {
+            if !wish.asked.isUsual { handler.firstDefaults = wish.asked }
+            return
+        }
+        let subscriber = shard.subscribe(
+            connection, handler, start: wish.start, slowPolicy: wish.asked.slowPolicy)
         do throws(Shard.SubscribeError) {
             try shard.add("", wish.patterns, to: subscriber, on: connection)
         } catch {

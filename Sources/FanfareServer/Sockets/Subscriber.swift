@@ -23,6 +23,8 @@ final class Subscriber {
         case goOn
         /// Jumps to the newest event, with a gap: it has fallen behind and would rather skip.
         case skip
+        /// Lets its handler take the op that waits for it.
+        case takeOp
         /// Ends its connection, after the control messages that wait.
         case end
     }
@@ -55,19 +57,21 @@ final class Subscriber {
     var notBefore = WallTime(nanoseconds: 0)
     /// It asked for the last so many events and does not know yet where they begin.
     var lastSearch: LastSearch?
+    /// Its first subscription came by an op, which is answered when the search has shown where it begins.
+    var owesAnswer = false
     /// Control messages that wait for the end of the frame under way.
     var control: [UInt8] = []
     /// What happens as soon as the frame under way is complete, before anything else is sent.
     var afterFrame = AfterFrame.goOn
-    /// When the next heartbeat is due.
-    var heartbeatAt: MonotonicTime
 
     /// A subscriber that stands after `sequence`.
-    init(after sequence: SequenceNumber, wire: WireFormat, slowPolicy: SlowPolicy, now: MonotonicTime) {
+    init(after sequence: SequenceNumber, wire: WireFormat, slowPolicy: SlowPolicy) {
         member = MemberCursor(after: sequence, wire: wire)
         self.slowPolicy = slowPolicy
-        heartbeatAt = now.advanced(byMilliseconds: Limits.heartbeatMilliseconds)
     }
+
+    /// What looking at it costs, where one with few interests costs 1.
+    var cost: Int { 1 + member.interestCount / Limits.interestsPerVisit }
 
     /// A send of so many bytes has been queued: if it was large, the next one may carry twice as much, up to `limit`,
     /// unless this one turns out short.

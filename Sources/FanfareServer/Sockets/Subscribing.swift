@@ -56,15 +56,20 @@ extension Shard {
         _ connection: Connection, _ handler: SocketHandler, start: StartPoint.Resolved,
         slowPolicy: Subscriber.SlowPolicy
     ) -> Subscriber {
-        let subscriber = Subscriber(
-            after: start.after, wire: handler.wire, slowPolicy: slowPolicy, now: time.monotonic)
+        let subscriber = Subscriber(after: start.after, wire: handler.wire, slowPolicy: slowPolicy)
         subscriber.notBefore = start.notBefore
         subscriber.lastSearch = start.last.map { LastSearch(count: $0, head: start.after, floor: reader.firstRetained) }
         connection.subscriber = subscriber
         metrics.socketsOpened.add(1)
-        handler.reschedule(connection, subscriber, self)
         if let gap = start.gap { handler.tellGap(after: gap.after, next: gap.next, on: connection, shard: self) }
         return subscriber
+    }
+
+    /// Whether it is clear where a connection's cursor is, so that what it asked for may change: it is between two frames and
+    /// searches nothing.
+    func isSettled(_ connection: Connection) -> Bool {
+        guard let subscriber = connection.subscriber else { return true }
+        return subscriber.lastSearch == nil && mayInterject(connection, subscriber)
     }
 
     /// Adds a subscription. The first one begins where the subscriber was made, later ones at its place.
@@ -76,8 +81,9 @@ extension Shard {
                 title: "too-many-subscriptions",
                 detail: "A connection has at most \(Limits.subscriptionsPerSocketMax) subscriptions.")
         }
+        invariant(subscriber.member.place.isBetweenFrames, "a frame is complete before what is wanted changes")
         let isFirst = subscriber.subscriptions.isEmpty
-        let before = subscriber.member.place.sequence
+        let before = subscriber.member.place
         var interests: [InterestID] = []
         for pattern in asked {
             let interest = InterestID(patterns.add(pattern).id.rawValue)
@@ -91,20 +97,17 @@ extension Shard {
             interests.append(interest)
         }
         // `join` may move the place to the head when nothing pends: never for history that was asked for.
-        if isFirst { subscriber.member.place = StreamPlace(after: before) }
+        if isFirst { subscriber.member.place = before }
         subscriber.subscriptions.append(Subscriber.Subscription(id: id, patterns: asked, interests: interests))
         let wantsHistory = subscriber.member.place.sequence < fanout.head || subscriber.lastSearch != nil
         if wantsHistory { startCatchUp(connection, subscriber) }
     }
 
     /// A subscriber without subscriptions has nothing to catch up with: the next one begins at the head.
-    func standAtHead(_ subscriber: Subscriber, _ connection: Connection) {
-        guard subscriber.subscriptions.isEmpty, subscriber.member.place.isBetweenFrames, connection.sendBytes == 0
-        else {
-            return
-        }
+    func standAtHead(_ subscriber: Subscriber) {
+        guard subscriber.subscriptions.isEmpty else { return }
+        invariant(subscriber.member.place.isBetweenFrames, "a frame is complete before the cursor moves")
         subscriber.isCatchingUp = false
-        subscriber.lastSearch = nil
         subscriber.notBefore = WallTime(nanoseconds: 0)
         subscriber.member.place = StreamPlace(after: max(subscriber.member.place.sequence, reader.head))
     }
@@ -112,6 +115,7 @@ extension Shard {
     /// Ends one subscription of a socket; false when it has none of that name.
     func remove(_ id: String, from subscriber: Subscriber) -> Bool {
         guard let index = subscriber.subscriptions.firstIndex(where: { $0.id == id }) else { return false }
+        invariant(subscriber.member.place.isBetweenFrames, "a frame is complete before what is wanted changes")
         let removed = subscriber.subscriptions.remove(at: index)
         for interest in removed.interests { release(interest, of: subscriber) }
         return true
@@ -119,9 +123,11 @@ extension Shard {
 
     /// A subscriber's connection is over.
     func forget(_ subscriber: Subscriber) {
-        while let subscription = subscriber.subscriptions.popLast() {
-            for interest in subscription.interests { release(interest, of: subscriber) }
+        for subscription in subscriber.subscriptions {
+            for interest in subscription.interests { _ = patterns.remove(PatternID(interest.rawValue)) }
         }
+        subscriber.subscriptions = []
+        fanout.leaveAll(&subscriber.member)
         metrics.socketsClosed.add(1)
     }
 
