@@ -166,11 +166,21 @@ struct Router {
     private static func segments(_ path: ByteView) -> [String]? {
         if path.equals("/v1/events") { return events }
         var segments: [String] = []
-        for part in path.array.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
-            guard let decoded = Array(part).withByteView(PercentCoding.decode) else { return nil }
-            segments.append(String(decoding: decoded, as: UTF8.self))
+        // As many as most paths have, in one piece of memory: this is done for every event that is published.
+        segments.reserveCapacity(4)
+        var rest = path.slice(from: min(1, path.count))
+        while true {
+            let end = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.count
+            let part = rest.slice(0..<end)
+            if part.firstIndex(of: UInt8(ascii: "%")) == nil {
+                segments.append(part.string)
+            } else {
+                guard let decoded = PercentCoding.decode(part) else { return nil }
+                segments.append(String(decoding: decoded, as: UTF8.self))
+            }
+            guard end < rest.count else { return segments }
+            rest = rest.slice(from: end + 1)
         }
-        return segments
     }
 
     // MARK: Refusals
