@@ -81,7 +81,8 @@ let package = Package(
         tests("FanfareDeliveryTests", ["FanfareDelivery", "CFanfareCompression"]),
         tests("FanfareServerTests", ["FanfareServer"]),
         .testTarget(
-            name: "SimulationTests", dependencies: ["FanfareServer", "FanfareLog", "FanfareRing", "FanfareBase"],
+            name: "SimulationTests",
+            dependencies: ["FanfareServer", "FanfareLog", "FanfareRing", "FanfareTLS", "FanfareBase"],
             path: "Tests/Simulation", swiftSettings: settings),
         tests(
             "FanfareLoadTests",

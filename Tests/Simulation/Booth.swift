@@ -10,6 +10,10 @@ final class Booth {
     let acknowledgements = Acknowledgements()
     let timeline = Timeline()
     private let faults = Reports()
+    /// Looks at what the service asks in each turn.
+    var watch: ((OperationQueue) -> Void)?
+    /// What a turn takes; none, and time passes only while nothing completes.
+    var turnNanoseconds: UInt64 = 0
     private var batch = CompletionBatch()
     private var due: UInt64?
     /// Links do not keep their clients.
@@ -31,7 +35,8 @@ final class Booth {
         change(&configuration)
         var machine = SteppedService.Machine(
             storage: SimulatedStorage(disk: disk, changesLeft: .max),
-            directoryDescriptor: SimulatedKernel.directoryDescriptor, listenerDescriptors: [[10, 11]],
+            directoryDescriptor: SimulatedKernel.directoryDescriptor,
+            listenerDescriptors: [configuration.listeners.indices.map { Int32(10 + $0) }],
             random: dice.bytes(128))
         machine.acknowledged = { [acknowledgements] in acknowledgements.of($0) }
         service = try SteppedService(configuration, on: machine, time: timeline.time, seed: 1, report: { _ in })
@@ -49,7 +54,7 @@ final class Booth {
         let visitor = Visitor()
         visitors.append(visitor)
         let link = kernel.connect(visitor, listener: stream ? 11 : 10, shard: 0)
-        kernel.send(Array(hello.utf8), on: link)
+        if !hello.isEmpty { kernel.send(Array(hello.utf8), on: link) }
         return (visitor, link)
     }
 
@@ -74,7 +79,9 @@ final class Booth {
             kernel.collect(0, into: &batch)
             acknowledgements.now = timeline.now
             due = service.shards[0].turn(batch, time: timeline.time)?.nanoseconds
+            watch?(service.shards[0].operations)
             kernel.submit(service.shards[0].operations, shard: 0)
+            if turnNanoseconds > 0 { timeline.advance(to: timeline.now + turnNanoseconds) }
             if kernel.hasCompletions(0) { continue }
             let next = min(due ?? end, timeline.nextTime ?? end, end)
             timeline.advance(to: max(next, timeline.now + 1_000))

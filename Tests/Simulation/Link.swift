@@ -23,7 +23,7 @@ final class Link {
 
     // Towards the client.
     var outbound: [UInt8] = []
-    let capacity: Int
+    var capacity: Int
     var poll: Token?
     var serverEnded = false
     var serverClosed = false

@@ -44,6 +44,7 @@ package final class Service: Sendable {
         try Self.checkKernel()
         let shardCount = configuration.shards > 0 ? configuration.shards : Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         try Self.checkMemory(configuration.limits, shards: shardCount)
+        DescriptorTable.reserve(configuration.limits.connections + Limits.descriptorsBesideClients)
         var opened = try OpenListeners(configuration, shards: shardCount)
         let now = Clock.turn
         let data = try OpenData(configuration, now.wall, progress: progress)

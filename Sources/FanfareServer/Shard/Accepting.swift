@@ -2,7 +2,7 @@ import FanfareBase
 import FanfareRing
 import FanfareTLS
 
-/// How clients come in: counted, told when there are too many, and their handshakes taken a few a turn, in order.
+/// How clients come in: a few a turn, in order, counted, and told when there are too many.
 extension Shard {
     /// Takes in those who came first, as many as the turn may: the kernel accepts thousands at once.
     func takeArrivals() {
@@ -56,41 +56,6 @@ extension Shard {
         case .ours: break
         case .counted(let origin): service.admission.leave(origin)
         case .turnedAway: turnedAway -= 1
-        }
-    }
-
-    // MARK: Handshakes
-
-    /// Whether `bytes`, the first of a client's TLS handshake, have to wait: a handshake costs as much as a hundred sends,
-    /// and the turn has had its share. They are copied then.
-    func defersHandshake(_ bytes: UnsafeRawBufferPointer, on connection: Connection) -> Bool {
-        guard connection.listener != nil, !connection.handshakeBegan else { return false }
-        if connection.handshakeInput.isEmpty {
-            if handshakesLeft > 0, handshakes.isEmpty {
-                handshakesLeft -= 1
-                connection.handshakeBegan = true
-                return false
-            }
-            _ = handshakes.append(connection.key)
-        }
-        if connection.handshakeInput.count + bytes.count > Limits.handshakeInputBytesMax {
-            abort(connection)
-        } else {
-            unsafe connection.handshakeInput += Array(bytes)
-        }
-        return true
-    }
-
-    /// Begins the handshakes that waited longest, as many as the turn may. Their time begins anew: they waited for us.
-    func beginHandshakes() {
-        while handshakesLeft > 0, let key = handshakes.popFirst() {
-            guard let connection = connections.lookup(key), connection.phase == .open else { continue }
-            handshakesLeft -= 1
-            connection.handshakeBegan = true
-            let bytes = connection.handshakeInput
-            connection.handshakeInput = []
-            schedule(connection, at: time.monotonic.advanced(byMilliseconds: Limits.headTimeoutMilliseconds))
-            unsafe bytes.withUnsafeBytes { unsafe input($0, on: connection) }
         }
     }
 }

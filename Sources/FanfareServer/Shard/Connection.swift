@@ -55,9 +55,11 @@ enum SendSource {
 
     /// What it counts for, and whether it may stay.
     var admission = ConnectionAdmission.ours
+    /// How its input has ended, until that has been acted on.
+    var inputEnd = InputEnd.none
     /// Its TLS handshake has begun.
     var handshakeBegan = false
-    /// The first bytes of its TLS handshake while they wait for their turn.
+    /// Bytes of its TLS handshake while they wait for their turn.
     var handshakeInput: [UInt8] = []
     /// Bytes of `output` that its shard has counted.
     var outputBytesCounted = 0

@@ -101,7 +101,7 @@ extension Shard {
         case -Errno.noBufferSpace: metrics.receiveBuffersExhausted.add(1)
         case -Errno.canceled where connection.phase == .open || connection.phase == .finishing: break
         default:
-            inputOver(on: connection, error: completion.result)
+            inputOver(on: connection, failed: completion.result < 0)
             return
         }
         if connection.phase == .closing { closeWhenQuiet(connection) } else { armReceive(connection) }
@@ -112,7 +112,12 @@ extension Shard {
         guard let tls = connection.tls else {
             return unsafe deliver(bytes, on: connection)
         }
-        if unsafe !tls.isEstablished && defersHandshake(bytes, on: connection) { return }
+        if !tls.isEstablished, connection.listener != nil { return unsafe awaitHandshake(bytes, on: connection) }
+        unsafe decrypt(bytes, with: tls, on: connection)
+    }
+
+    /// Takes bytes of a TLS session, whatever they bring: a step of its handshake, data, its end.
+    func decrypt(_ bytes: UnsafeRawBufferPointer, with tls: TLSSession, on connection: Connection) {
         // Handlers answer, which seals: so the plaintext is taken out of the session first.
         var plaintext = plaintextPool
         plaintextPool = []
@@ -124,7 +129,7 @@ extension Shard {
             unsafe plaintext.withUnsafeBytes { plain in
                 if unsafe !plain.isEmpty { unsafe deliver(plain, on: connection) }
             }
-            if tls.isClosedByPeer { inputOver(on: connection, error: 0) }
+            if tls.isClosedByPeer { inputOver(on: connection, failed: false) }
         } catch {
             takeTLSOutput(for: connection)
             tlsFailed(error, on: connection)
@@ -148,16 +153,6 @@ extension Shard {
         metrics.tlsFailures.add(1)
         connection.handler?.tlsFailed(error, on: connection, shard: self)
         finish(connection)
-    }
-
-    private func inputOver(on connection: Connection, error: Int32) {
-        switch connection.phase {
-        case .open: connection.handler?.inputEnded(on: connection, shard: self)
-        case .finishing: if error < 0 { abort(connection) }
-        case .lingering, .closing: break
-        }
-        if connection.phase == .lingering || error < 0 { abort(connection) }
-        if connection.phase == .closing { closeWhenQuiet(connection) }
     }
 
     // MARK: Output
@@ -390,7 +385,7 @@ extension Shard {
     }
 
     /// Closes the descriptor and frees the slot once nothing of the connection is in flight.
-    private func closeWhenQuiet(_ connection: Connection) {
+    func closeWhenQuiet(_ connection: Connection) {
         guard connection.operationsInFlight == 0, connections.lookup(connection.key) === connection
         else { return }
         operations.append(Operation(.close, descriptor: connection.descriptor, token: Token(.ignored)))

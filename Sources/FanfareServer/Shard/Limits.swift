@@ -37,11 +37,15 @@ enum Limits {
 
     /// Accepted connections a turn takes in: a quarter of a millisecond with TLS. The rest follows in the next turns, in order.
     static let acceptsPerTurn = 8
-    /// TLS handshakes a turn begins: half a millisecond, beside which a turn itself costs nothing, and an event takes two or
-    /// three turns to its subscribers. Further ones wait in the order in which they came, as long as it takes.
-    static let handshakesPerTurn = 1
-    /// Bytes of a client's first flight that wait for its turn; real ones have up to 2 KiB. Past it the connection is closed.
+    /// Steps of clients' TLS handshakes a turn takes: a third of a millisecond for the first of a handshake, half of that for
+    /// the second. An event takes two or three turns to its subscribers. Further steps wait in the order in which their
+    /// clients came, first and second ones in turn, as long as it takes.
+    static let handshakeStepsPerTurn = 1
+    /// Bytes of a client's flight that wait for its step; real ones have up to 2 KiB, and what is said with the last one. Past
+    /// it the rest stays in the socket until then.
     static let handshakeInputBytesMax = 32 << 10
+    /// Ends of clients' connections a turn acts on, a quarter of a millisecond with TLS. Further ones wait in order.
+    static let endsPerTurn = 8
 
     /// Milliseconds between looks at whether everything has ended, while draining.
     static let drainPollMilliseconds = 20
@@ -88,6 +92,12 @@ enum Limits {
     static let acceptRetryMilliseconds = 100
     /// Connections in the kernel's accept queue. Past it the kernel lets new ones retry.
     static let listenBacklog = 4_096
+
+    /// Descriptors for which the kernel's table is made at start, 8 bytes each, besides `limits.connections` and the limit on
+    /// open files. Beyond it the table doubles while clients come in, which stops a shard for some 10 ms each time.
+    static let descriptorsReservedMax = 131_072
+    /// Descriptors that are not clients': files, listeners, rings, connections to endpoints. The table is made for so many more.
+    static let descriptorsBesideClients = 1_024
 
     /// How often a listening address that is in use is tried again at start: a killed service's sockets live on for a
     /// moment. After the last try the start fails.

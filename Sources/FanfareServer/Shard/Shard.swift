@@ -76,10 +76,10 @@ package final class Shard {
     var listeners: [ListenerState] = []
     /// Connections the kernel has accepted and the shard has not looked at, in the order in which they came.
     var arrivals = RingQueue<Arrival>(limit: .max >> 1)
-    /// Clients whose TLS handshake waits for its turn, in the order in which they came; some of them gone.
-    var handshakes = RingQueue<SlotTable<Connection>.Key>(limit: .max >> 1)
-    /// Handshakes that the turn may still begin.
-    var handshakesLeft = 0
+    /// Clients whose TLS handshake waits for a step of ours; some of them gone.
+    var handshakes = HandshakeQueue<SlotTable<Connection>.Key>()
+    /// Clients whose input is over, in the order in which that was told; some of them gone, some twice.
+    var departures = RingQueue<SlotTable<Connection>.Key>(limit: .max >> 1)
     /// Connections that are only told why they may not stay.
     var turnedAway = 0
     /// Bytes of requests and output that connections hold.
@@ -169,7 +169,6 @@ package final class Shard {
     package func turn(_ completions: borrowing CompletionBatch, time: TurnTime) -> MonotonicTime? {
         self.time = time
         metrics.turns.add(1)
-        handshakesLeft = Limits.handshakesPerTurn
         inflaterInUse?.beginTurn()
         // The last enter has taken the operations that named them.
         paths.freeAll()
@@ -183,8 +182,9 @@ package final class Shard {
         for index in 0..<completions.count where completions[index].token.purpose != Purpose.send.rawValue {
             handle(completions[index])
         }
+        letOut()
         takeArrivals()
-        beginHandshakes()
+        stepHandshakes()
         arena.reset()
         fanout.beginTurn()
         logOwner?.announceCommitted(self)
@@ -204,8 +204,8 @@ package final class Shard {
         if stages.hasFramed { stages.noteHanded(at: moment, metrics.stages) }
         if fanoutIsDone { stages.forgetMatched() }
         let isDone =
-            arrivals.isEmpty && handshakes.isEmpty && awaitingInflater.isEmpty && fanoutIsDone && catchUpIsDone
-            && !webhooks.hasWork && !service.mail.isHolding(self)
+            arrivals.isEmpty && handshakes.isEmpty && departures.isEmpty && awaitingInflater.isEmpty && fanoutIsDone
+            && catchUpIsDone && !webhooks.hasWork && !service.mail.isHolding(self)
         guard isDone else { return time.monotonic }
         guard draining != nil else { return timers.nextDeadline }
         // While the service ends, shards look for one another's progress instead of telling it.
