@@ -3,6 +3,7 @@
 #
 #   quiet     while nothing else happens
 #   storm     while N TLS clients connect at once, each with a position 20 events back
+#   leaving   while the process of these N ends: their connections are closed at once
 #   and of 1,000 subscribers, plain and TLS, without and with 100 of them that stop reading.
 #
 #   FANLOAD=the load tool (default ../shared/measure/fanload/fanload beside the repository)   FANFARE=binary   N=9000
@@ -71,24 +72,26 @@ live() { # label scheme port conns messages topic: in the background; its result
 if [ "$ONLY" != stalled ]; then
   publish 1000 100 storm.a
   position=$(curl -fsS "http://127.0.0.1:$port/v1/events?topic=storm.a&from=last:21&limit=1" | sed -E 's/.*"next":"([^"]*)".*/\1/')
-  for phase in quiet storm; do
-    live "live-$phase" ws "$port" 100 1000 live.a
+  for phase in quiet storm leaving; do
+    events=1000
+    [ $phase = leaving ] && events=300
+    live "live-$phase" ws "$port" 100 $events live.a
     stages ""
     if [ $phase = storm ]; then
-      before=$(date +%s.%N)
       $storm_priority taskset -c 1 "$fanload" ws --tls --url "wss://127.0.0.1:$((port + 1))/v1/subscribe?topic=storm.a&from=$position" --conns "$N" \
-        --in-flight "$N" --expect-msgs 20 --idle 30 --label "storm-$N" &
+        --in-flight "$N" --duration 60 --idle 60 --ready-file all-in --label "storm-$N" &
       storm=$!
       pids+=($storm)
     fi
-    publish 100 1000 live.a
+    [ $phase = leaving ] && (sleep 1; kill -TERM $storm) &
+    publish 100 $events live.a
     wait $subscribers || true
     stages $phase
     if [ $phase = storm ]; then
-      wait $storm || true
-      echo "{\"storm_s\": $(echo "$(date +%s.%N) - $before" | bc)}"
+      for _ in $(seq 300); do [ -e all-in ] && break; sleep 0.1; done
     fi
   done
+  wait $storm || true
   curl -fsS "http://127.0.0.1:$port/metrics" | grep -E '^fanfare_(tls_failures|connections_(accepted|refused|turned_away)|catch_up_reads|output_overflows)_total'
 fi
 if [ "$ONLY" != storm ]; then
