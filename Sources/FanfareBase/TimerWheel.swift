@@ -20,14 +20,15 @@ public struct TimerID: Hashable, Sendable {
 /// of that digit; buckets at or before `elapsed`'s digit are empty above level 0. (The scheme of Tokio's wheel: entering a
 /// bucket empties it into lower levels before anything newer can be put there, which keeps the order.)
 public struct TimerWheel<Key> {
+    /// In this order a shard's timer takes 32 bytes: one for each connection.
     @usableFromInline struct Timer {
-        @usableFromInline var key: Key?
         @usableFromInline var tick: UInt64
         @usableFromInline var generation: UInt32
-        /// The bucket, while the timer runs.
-        @usableFromInline var bucket: UInt32
         @usableFromInline var next: UInt32
         @usableFromInline var previous: UInt32
+        @usableFromInline var key: Key?
+        /// The bucket, while the timer runs.
+        @usableFromInline var bucket: UInt16
 
         @inlinable init(key: Key?, tick: UInt64) {
             self.key = key
@@ -148,7 +149,7 @@ public struct TimerWheel<Key> {
         let digit = Int(tick >> UInt64(level * 6)) & 63
         let bucket = level * 64 + digit
         let last = buckets[bucket].last
-        timers[Int(index)].bucket = UInt32(bucket)
+        timers[Int(index)].bucket = UInt16(bucket)
         timers[Int(index)].previous = last
         timers[Int(index)].next = .max
         if last == .max { buckets[bucket].first = index } else { timers[Int(last)].next = index }

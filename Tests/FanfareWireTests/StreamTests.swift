@@ -1,7 +1,14 @@
 import FanfareWire
 import Testing
 
+/// By one decoder, and by one that makes room for a new one whenever it is idle, as a socket's does: they say the same.
 func decodeLines(_ pieces: [[UInt8]], lineBytesMax: Int = 100) -> [String] {
+    let seen = decodeLines(pieces, lineBytesMax, renewing: false)
+    #expect(decodeLines(pieces, lineBytesMax, renewing: true) == seen)
+    return seen
+}
+
+private func decodeLines(_ pieces: [[UInt8]], _ lineBytesMax: Int, renewing: Bool) -> [String] {
     var decoder = LineDecoder(lineBytesMax: lineBytesMax)
     var seen: [String] = []
     for piece in pieces {
@@ -14,6 +21,8 @@ func decodeLines(_ pieces: [[UInt8]], lineBytesMax: Int = 100) -> [String] {
                 }
             }
         }
+        decoder.releaseGiven()
+        if renewing, decoder.isIdle { decoder = LineDecoder(lineBytesMax: lineBytesMax) }
     }
     if case .line(let line)? = decoder.finish() { seen.append("rest:" + line.string) }
     return seen

@@ -11,8 +11,18 @@ enum SeenWebSocket: Equatable {
     case failure(WebSocketError)
 }
 
+/// By one decoder, and by one that makes room for a new one whenever it is idle, as a socket's does: they say the same.
 func decodeWebSocket(
     _ pieces: [[UInt8]], role: WebSocketDecoder.Role, messageBytesMax: Int = 1 << 20, inflater: MessageInflater? = nil
+) -> [SeenWebSocket] {
+    let seen = decodeWebSocket(pieces, role, messageBytesMax, inflater, renewing: false)
+    #expect(decodeWebSocket(pieces, role, messageBytesMax, inflater, renewing: true) == seen)
+    return seen
+}
+
+private func decodeWebSocket(
+    _ pieces: [[UInt8]], _ role: WebSocketDecoder.Role, _ messageBytesMax: Int, _ inflater: MessageInflater?,
+    renewing: Bool
 ) -> [SeenWebSocket] {
     var decoder = WebSocketDecoder(role: role, messageBytesMax: messageBytesMax, inflater: inflater)
     var seen: [SeenWebSocket] = []
@@ -31,11 +41,44 @@ func decodeWebSocket(
             }
             #expect(input.isEmpty)
         }
+        decoder.releaseGiven()
+        if renewing, decoder.isIdle {
+            decoder = WebSocketDecoder(role: role, messageBytesMax: messageBytesMax, inflater: inflater)
+        }
     }
     return seen
 }
 
 @Suite struct WebSocketDecoderTests {
+    @Test func aDecoderIsIdleOnlyBetweenMessages() {
+        let message: [UInt8] = [0x01, 0x82, 1, 2, 3, 4, 0x69, 0x6B, 0x80, 0x80, 1, 2, 3, 4]
+        let ping: [UInt8] = [0x89, 0x80, 1, 2, 3, 4]
+        var decoder = WebSocketDecoder(role: .server)
+        for (index, byte) in (message + ping).enumerated() {
+            let isBetween = index == 0 || index == message.count
+            let isIdle = decoder.isIdle
+            #expect(isIdle == isBetween, "before byte \(index)")
+            [byte].withByteView { view in
+                var input = view
+                while decoder.decode(&input) != nil {}
+            }
+            decoder.releaseGiven()
+        }
+        let isIdle = decoder.isIdle
+        #expect(isIdle)
+    }
+
+    @Test func aDecoderThatHasFailedIsNeverIdle() {
+        var decoder = WebSocketDecoder(role: .server)
+        [0xFF, 0x80].withByteView { view in
+            var input = view
+            while decoder.decode(&input) != nil {}
+        }
+        decoder.releaseGiven()
+        let isIdle = decoder.isIdle
+        #expect(!isIdle)
+    }
+
     @Test func theExamplesOfRFC6455Section57AreUnderstood() {
         let hello = SeenWebSocket.text(bytes("Hello"))
         #expect(decodeWebSocket([[0x81, 0x05, 0x48, 0x65, 0x6C, 0x6C, 0x6F]], role: .client) == [hello])

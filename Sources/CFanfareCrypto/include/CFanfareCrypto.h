@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 
 #include "Certificates.h"
+#include "Digests.h"
 #include "Signatures.h"
 #include "TLS.h"
 #endif

@@ -8,17 +8,20 @@ import FanfareBase
 package struct StreamPlace: Equatable, Sendable {
     /// Everything up to here was delivered, filtered or reported as a gap.
     package var sequence: SequenceNumber
+    /// A frame is smaller than its ring, and that below 4 GiB.
+    @usableFromInline var begun: UInt32
+
     /// Bytes already sent of the frame of the event that follows. Nothing else may be sent before the rest.
-    package var begunBytes: Int
+    @inlinable package var begunBytes: Int { Int(begun) }
 
     /// Between two frames, after `sequence`.
     @inlinable package init(after sequence: SequenceNumber, begunBytes: Int = 0) {
         self.sequence = sequence
-        self.begunBytes = begunBytes
+        begun = UInt32(begunBytes)
     }
 
     /// Whether other bytes (a pong, a heartbeat, an answer) may be sent now.
-    @inlinable package var isBetweenFrames: Bool { begunBytes == 0 }
+    @inlinable package var isBetweenFrames: Bool { begun == 0 }
 }
 
 /// A socket's part in the fan-out, kept in its connection: where it is, how it wants its frames, and its interests.
@@ -26,10 +29,10 @@ package struct StreamPlace: Equatable, Sendable {
 package struct MemberCursor: Sendable {
     /// Where the member is. Set by the shard when a send has completed, or when it has been told of a gap.
     package var place: StreamPlace
-    /// How its events are framed.
-    package let wire: WireFormat
     /// The first interest; nil when there is none.
     private(set) var first: Membership?
+    /// How its events are framed.
+    package let wire: WireFormat
     /// The others: most members have none and need no heap.
     private(set) var others: [Membership] = []
 

@@ -40,7 +40,7 @@ struct SocketReport: Sendable {
         transport = handler?.transport.name ?? ""
         token = handler?.principal?.name
         listener = connection.listener?.configuration.name ?? ""
-        topics = subscriber.subscriptions.flatMap { $0.patterns.map(\.text) }
+        topics = shard.patterns(of: subscriber).map(\.text)
         cursor = subscriber.member.place.sequence
         self.lag = lag
         isCatchingUp = subscriber.isCatchingUp

@@ -2,7 +2,9 @@ import FanfareBase
 import FanfareEvent
 
 /// Who is asking, and what they may do on topics and tenants. What a *listener* serves is checked besides (`Listener.serves`).
-package struct Principal: Sendable, Hashable {
+///
+/// One object for each token, which all its connections refer to.
+package final class Principal: Sendable, Hashable {
     /// The token's name, or a JSON Web Token's subject; nil for anonymous and for a JSON Web Token without one.
     package let name: String?
     /// When its token expires; nil: never.
@@ -35,6 +37,20 @@ package struct Principal: Sendable, Hashable {
         self.publish = publish.map(Self.pattern)
         self.subscribe = subscribe.map(Self.pattern)
         self.manage = Set(manage)
+    }
+
+    /// Whether both have the same name, source, end and rights.
+    package static func == (left: Principal, right: Principal) -> Bool {
+        left === right
+            || left.name == right.name && left.expires == right.expires && left.source == right.source
+                && left.publish == right.publish && left.subscribe == right.subscribe && left.manage == right.manage
+    }
+
+    /// Feeds what nearly always tells two apart.
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(name)
+        hasher.combine(expires)
+        hasher.combine(source)
     }
 
     /// Whether its token has expired.

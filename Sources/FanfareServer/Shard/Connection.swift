@@ -9,21 +9,22 @@ enum SendSource {
     case output
     /// Frames shared by all members; the subscriber's place follows from how much was taken.
     case frames(after: StreamPlace)
-    /// The arena, for this connection alone (sealed, or framed from the log): an unsent rest is copied to `output`.
-    case arena
+    /// The shard's arena from `offset` on, for this connection alone (sealed, or framed from the log): an unsent rest is
+    /// copied to `output`.
+    case arena(offset: UInt32)
 
     /// The connection's own bytes.
     var isOutput: Bool { if case .output = self { true } else { false } }
 }
 
 /// One TCP or Unix connection, accepted or made by us: bytes in, bytes out, and its end. What the bytes mean is its
-/// handler's business.
+/// handler's business. There is one for each client, however idle: its fields stand in an order that leaves no gaps.
 ///
 /// Invariants:
 /// - at most one send is in flight; `blocked` and a send in flight exclude each other;
 /// - nothing is appended to `output` between queueing a send from it and the enter that submits it;
 /// - the slot is freed when `operationsInFlight` is 0 and the descriptor closed, not before.
-@safe final class Connection {
+final class Connection {
     /// How far the end has come.
     enum Phase {
         /// Bytes flow both ways.
@@ -43,6 +44,8 @@ enum SendSource {
     private(set) var generation: UInt32 = 0
     /// The socket.
     let descriptor: Int32
+    /// Bytes of the send in flight; 0 when there is none.
+    var sendBytes: Int32 = 0
     /// The listener that accepted it, with what it may be used for; nil for connections we made.
     let listener: ListenerState?
 
@@ -50,31 +53,35 @@ enum SendSource {
     var tls: TLSSession?
     /// What the bytes mean.
     var handler: (any ConnectionHandler)?
+    /// Its part in the fan-out, once it has subscribed; nil for publishers, webhooks and everyone else.
+    var subscriber: Subscriber?
     /// Bytes that go out before any event: answers, control messages, the unsent rest of a send. Already sealed with TLS.
     var output = GrowingBytes(limit: Limits.connectionOutputBytesMax)
 
+    /// Bytes of its TLS handshake while they wait for their turn.
+    var handshakeInput: [UInt8] = []
+    /// Input the handler does not take at present; see `Shard.readOn`.
+    var heldInput = HeldBytes()
+    /// Bytes of input kept, here and by the handler, that its shard has counted.
+    var inputBytesCounted: UInt32 = 0
+    /// When the peer itself last showed that it is there.
+    var liveness: PeerLiveness
+    /// Bytes of `output` that its shard has counted.
+    var outputBytesCounted: UInt32 = 0
+    /// When the peer last sent a byte, or our kernel took one for it.
+    var lastActive: MonotonicTime
+    /// When the timer should act; moved often, the wheel's entry only when it fires.
+    var deadline = MonotonicTime(nanoseconds: .max)
+    /// When it was accepted or connected.
+    let since: MonotonicTime
     /// What it counts for, and whether it may stay.
     var admission = ConnectionAdmission.ours
+    /// How far the end has come.
+    var phase: Phase = .open
     /// How its input has ended, until that has been acted on.
     var inputEnd = InputEnd.none
     /// Its TLS handshake has begun.
     var handshakeBegan = false
-    /// Bytes of its TLS handshake while they wait for their turn.
-    var handshakeInput: [UInt8] = []
-    /// Bytes of `output` that its shard has counted.
-    var outputBytesCounted = 0
-    /// Bytes of input kept, here and by the handler, that its shard has counted.
-    var inputBytesCounted = 0
-    /// How far the end has come.
-    var phase: Phase = .open
-    /// Where the send in flight began and how much it carried; for the rest after a short count.
-    var sendAddress: UnsafeRawPointer?
-    /// Bytes of the send in flight; 0 when there is none.
-    var sendBytes: Int32 = 0
-    /// Where the send in flight came from.
-    var sendSource = SendSource.output
-    /// Its part in the fan-out, once it has subscribed; nil for publishers, webhooks and everyone else.
-    var subscriber: Subscriber?
     /// The kernel took less than all; POLL_ADD(POLLOUT) is armed.
     var blocked = false
     /// Its handler waits for `outputDrained`, though it is subscribed.
@@ -83,8 +90,6 @@ enum SendSource {
     var receiveArmed = false
     /// The handler wants no input for now; the receive was cancelled or not re-armed.
     var receivePaused = false
-    /// Input the handler does not take at present; see `Shard.readOn`.
-    var heldInput = HeldBytes()
     /// The TLS session has been ended from our side.
     var saidGoodbye = false
     /// It stands in the queue of those whose compressed messages wait for the next turn.
@@ -93,18 +98,12 @@ enum SendSource {
     var isQueuedForCatchUp = false
     /// It stands in the shard's list of connections to flush.
     var isDirty = false
+    /// Where the send in flight came from.
+    var sendSource = SendSource.output
     /// Completions still to come.
-    var operationsInFlight: Int32 = 0
+    var operationsInFlight: Int16 = 0
     /// When something has to happen; `TimerID` of the wheel's entry.
     var timer: TimerID?
-    /// When the timer should act; moved often, the wheel's entry only when it fires.
-    var deadline = MonotonicTime(nanoseconds: .max)
-    /// When the peer last sent a byte, or our kernel took one for it.
-    var lastActive: MonotonicTime
-    /// When the peer itself last showed that it is there.
-    var liveness: PeerLiveness
-    /// When it was accepted or connected.
-    let since: MonotonicTime
 
     /// A connection that has just been accepted or made.
     init(descriptor: Int32, listener: ListenerState?, tls: TLSSession?, now: MonotonicTime) {

@@ -37,7 +37,7 @@ extension Shard {
         if case .principal(let anonymous) = access.authenticate(.absent, on: listener.configuration) {
             principal = anonymous
         }
-        return SocketHandler(streamFor: principal, messageBytesMax: socketMessageBytesMax, now: time.monotonic)
+        return SocketHandler(streamFor: principal, now: time.monotonic)
     }
 
     /// Gives `descriptor` a slot and arms its receive. Nil, and the descriptor closed, when the table is full.
@@ -234,7 +234,6 @@ extension Shard {
     /// Queues the one send of this turn. `bytes` stay as they are until its completion has been handled, early in the next
     /// turn: they lie in `output`, the arena or a frame ring.
     func queueSend(_ bytes: UnsafeRawBufferPointer, on connection: Connection, from source: SendSource) {
-        unsafe connection.sendAddress = bytes.baseAddress
         connection.sendBytes = Int32(bytes.count)
         connection.sendSource = source
         connection.operationsInFlight += 1
@@ -261,10 +260,11 @@ extension Shard {
             connection.output.removeFirst(Int(sent))
             accountForOutput(of: connection)
         case .frames(let after): settle(connection, after: after, sent: Int(sent), wanted: Int(wanted))
-        case .arena: if sent < wanted { keepRest(of: connection, from: Int(sent), wanted: Int(wanted)) }
+        case .arena(let offset):
+            if sent < wanted { keep(Int(offset) + Int(sent)..<Int(offset) + Int(wanted), of: connection) }
         }
         if sent < wanted {
-            connection.subscriber?.sendBytesMax = Limits.eventSendBytesFirst
+            connection.subscriber?.sendSmall()
             return awaitWritable(connection)
         }
         afterSend(connection)
@@ -277,12 +277,11 @@ extension Shard {
         if sent < wanted { metrics.shortSends.add(1) }
     }
 
-    /// Copies the unsent rest of a send to the connection: nothing in flight points at shared memory.
-    private func keepRest(of connection: Connection, from sent: Int, wanted: Int) {
-        guard let address = unsafe connection.sendAddress else { return }
+    /// Copies the unsent rest of a send from the arena to the connection: nothing in flight points at shared memory.
+    private func keep(_ range: Range<Int>, of connection: Connection) {
         metrics.shortSends.add(1)
-        // Safe: arena and frame rings keep the bytes until the turn's sends are all accounted for.
-        let rest = unsafe UnsafeRawBufferPointer(start: address + sent, count: wanted - sent)
+        // Safe: the arena keeps the bytes until the turn's sends are all accounted for.
+        let rest = unsafe UnsafeRawBufferPointer(rebasing: arena.bytes[range])
         if unsafe !connection.output.append(rest) { abort(connection) }
         accountForOutput(of: connection)
     }
@@ -301,8 +300,8 @@ extension Shard {
 
     /// Counts what the connection's output holds now.
     private func accountForOutput(of connection: Connection) {
-        connectionBytes += connection.output.count - connection.outputBytesCounted
-        connection.outputBytesCounted = connection.output.count
+        connectionBytes += connection.output.count - Int(connection.outputBytesCounted)
+        connection.outputBytesCounted = UInt32(connection.output.count)
     }
 
     private func awaitWritable(_ connection: Connection) {
@@ -390,7 +389,7 @@ extension Shard {
         else { return }
         operations.append(Operation(.close, descriptor: connection.descriptor, token: Token(.ignored)))
         _ = connections.remove(connection.key)
-        connectionBytes -= connection.outputBytesCounted
+        connectionBytes -= Int(connection.outputBytesCounted)
         connection.outputBytesCounted = 0
         left(connection)
         metrics.connectionsClosed.add(1)

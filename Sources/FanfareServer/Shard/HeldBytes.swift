@@ -9,7 +9,7 @@ import FanfareWire
 /// Invariant: `taken` is less than `bytes.count`, or both are 0.
 package struct HeldBytes {
     private var bytes: [UInt8] = []
-    private var taken = 0
+    private var taken: Int32 = 0
 
     /// None.
     package init() {}
@@ -28,7 +28,7 @@ package struct HeldBytes {
     /// Calls `body` with what waits.
     package func withUnsafeBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
         // Safe: taken ≤ count.
-        unsafe bytes.withUnsafeBytes { unsafe body(UnsafeRawBufferPointer(rebasing: $0[taken...])) }
+        unsafe bytes.withUnsafeBytes { unsafe body(UnsafeRawBufferPointer(rebasing: $0[Int(taken)...])) }
     }
 
     /// What waits when everything before `rest` is taken; a copy of `rest` when it is not the end of these bytes.
@@ -38,12 +38,12 @@ package struct HeldBytes {
             guard let start = unsafe rest.unsafeBytes.baseAddress, let ownStart = own.baseAddress else {
                 return false
             }
-            return unsafe start >= ownStart + taken && start + rest.count == ownStart + own.count
+            return unsafe start >= ownStart + Int(taken) && start + rest.count == ownStart + own.count
         }
         guard isOurEnd, 2 * rest.count >= bytes.count else { return HeldBytes(rest) }
         var remaining = self
-        remaining.taken = bytes.count - rest.count
-        invariant(remaining.taken < bytes.count || bytes.isEmpty, "what is kept ends with what waits")
+        remaining.taken = Int32(bytes.count - rest.count)
+        invariant(Int(remaining.taken) < bytes.count || bytes.isEmpty, "what is kept ends with what waits")
         return remaining
     }
 }

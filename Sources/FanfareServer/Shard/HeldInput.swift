@@ -63,8 +63,8 @@ extension Shard {
     func countInput(of connection: Connection) {
         let isOver = connection.phase == .closing
         let kept = isOver ? 0 : connection.heldInput.byteCount + (connection.handler?.retainedBytes ?? 0)
-        connectionBytes += kept - connection.inputBytesCounted
-        connection.inputBytesCounted = kept
+        connectionBytes += kept - Int(connection.inputBytesCounted)
+        connection.inputBytesCounted = UInt32(kept)
     }
 
     // MARK: Compressed messages

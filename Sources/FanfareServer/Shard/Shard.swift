@@ -23,7 +23,7 @@ package final class Shard {
         /// A connection to an endpoint has taken too long to open.
         case endpoint(slot: UInt32, generation: UInt32)
         /// Accepting is tried again.
-        case accept(listener: Int)
+        case accept(listener: UInt32)
         /// The log's or the journal's own deadline.
         case log
         /// The keys of TLS tickets are looked at.
@@ -247,7 +247,7 @@ package final class Shard {
         // Out of descriptors or memory: the kernel would refuse the next accept at once as well.
         if completion.result < 0 {
             let retry = time.monotonic.advanced(byMilliseconds: Limits.acceptRetryMilliseconds)
-            _ = timers.insert(deadline: retry, key: .accept(listener: index))
+            _ = timers.insert(deadline: retry, key: .accept(listener: UInt32(index)))
         } else {
             armAccept(index)
         }
@@ -262,7 +262,7 @@ package final class Shard {
                 }
             case .webhook(let slot): webhooks.timerFired(slot: slot, self)
             case .endpoint(let slot, let generation): webhooks.openingTimedOut(slot, generation, self)
-            case .accept(let index): armAccept(index)
+            case .accept(let index): armAccept(Int(index))
             case .log: logOwner?.timerFired(self)
             case .tickets: rotateTicketKeys()
             case .drain: break

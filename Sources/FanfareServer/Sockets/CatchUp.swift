@@ -37,6 +37,7 @@ extension Shard {
     func startCatchUp(_ connection: Connection, _ subscriber: Subscriber) {
         guard !subscriber.isCatchingUp else { return }
         subscriber.isCatchingUp = true
+        noteWants(of: subscriber)
         catchUp.add(connection)
     }
 
@@ -56,19 +57,19 @@ extension Shard {
     }
 
     private func serve(_ connection: Connection, _ subscriber: Subscriber) {
-        guard subscriber.isCatchingUp, connection.canSend else { return }
+        guard subscriber.isCatchingUp, let reading = subscriber.reading, connection.canSend else { return }
         guard connection.output.isEmpty else { return markDirty(connection) }
         if subscriber.member.wire == .deflatedWebSocket, fanout.deflated.isSpent { return catchUp.add(connection) }
-        if subscriber.member.place.isBetweenFrames, subscriber.lastSearch == nil,
-            subscriber.notBefore.nanoseconds == 0, isLive(subscriber)
+        if subscriber.member.place.isBetweenFrames, reading.lastSearch == nil, reading.notBefore.nanoseconds == 0,
+            isLive(subscriber)
         {
-            subscriber.isCatchingUp = false
+            subscriber.endCatchUp()
             return deliver(to: connection, subscriber)
         }
-        if subscriber.lastSearch != nil { return search(connection, subscriber) }
+        if reading.lastSearch != nil { return search(reading, connection, subscriber) }
         let waiter = LogReader.Waiter.socket(slot: connection.slot, generation: connection.generation)
         // Inside a frame its event is what comes next, whatever is wanted since.
-        let selection = subscriber.member.place.isBetweenFrames ? subscriber.selection : nil
+        let selection = subscriber.member.place.isBetweenFrames ? reading.selection : nil
         let answer = reader.read(
             after: subscriber.member.place.sequence, selecting: selection, for: waiter, self)
         switch answer {
@@ -78,11 +79,10 @@ extension Shard {
             catchUp.add(connection)
         case .atHead:
             // The place is at the head that was seen; what has been committed since is announced or read.
-            subscriber.notBefore = WallTime(nanoseconds: 0)
-            subscriber.isCatchingUp = false
+            subscriber.endCatchUp()
             deliver(to: connection, subscriber)
         case .gap(let next): passGap(to: next, connection, subscriber)
-        case .block(let block): sendBlock(block, connection, subscriber)
+        case .block(let block): sendBlock(block, reading, connection, subscriber)
         }
     }
 
@@ -103,24 +103,24 @@ extension Shard {
     }
 
     /// Looks for where the last so many events begin, a block at a time.
-    private func search(_ connection: Connection, _ subscriber: Subscriber) {
-        guard var search = subscriber.lastSearch else { return }
+    private func search(_ reading: LogReading, _ connection: Connection, _ subscriber: Subscriber) {
+        guard var search = reading.lastSearch else { return }
         let waiter = LogReader.Waiter.socket(slot: connection.slot, generation: connection.generation)
-        switch reader.read(after: search.cursor, selecting: subscriber.selection, for: waiter, self) {
+        switch reader.read(after: search.cursor, selecting: reading.selection, for: waiter, self) {
         case .waiting: return
         case .nothing(let sequence): search.passed(sequence)
         case .gap(let next): search.restart(at: next)
         case .atHead: search.reachedHead()
         case .block(let block):
-            search.walk(block) { subscriber.wants($0) }
+            search.walk(block) { reading.wants($0) }
             catchUp.bytesLeft -= block.memoryBytes * subscriber.cost
         }
         if let start = search.result {
             subscriber.member.place = StreamPlace(after: start)
-            subscriber.lastSearch = nil
+            reading.lastSearch = nil
             (connection.handler as? SocketHandler)?.searchEnded(on: connection, shard: self)
         } else {
-            subscriber.lastSearch = search
+            reading.lastSearch = search
         }
         catchUp.add(connection)
     }
@@ -128,7 +128,9 @@ extension Shard {
     /// Whether memory holds everything after the subscriber's place.
     private func isLive(_ subscriber: Subscriber) -> Bool { fanout.next(subscriber.member) != .readLog }
 
-    private func sendBlock(_ block: LogBlock, _ connection: Connection, _ subscriber: Subscriber) {
+    private func sendBlock(
+        _ block: LogBlock, _ reading: LogReading, _ connection: Connection, _ subscriber: Subscriber
+    ) {
         frames.begin(
             at: subscriber.member.place, wire: subscriber.member.wire,
             bytesMax: sendBytesMax(connection, subscriber), onlyBegunFrame: subscriber.afterFrame != .goOn)
@@ -139,8 +141,8 @@ extension Shard {
             switch block[index] {
             case .event(let record):
                 unsafe catchUp.bytesLeft -= record.bytes.count * cost
-                outcome = frames.offer(record, isWanted: subscriber.wants(record))
-                if record.time >= subscriber.notBefore { subscriber.notBefore = WallTime(nanoseconds: 0) }
+                outcome = frames.offer(record, isWanted: reading.wants(record))
+                if record.time >= reading.notBefore { reading.notBefore = WallTime(nanoseconds: 0) }
             case .lost(let range): outcome = passLost(range, connection, subscriber)
             }
             index += 1
@@ -155,7 +157,7 @@ extension Shard {
 
     private func sendBytesMax(_ connection: Connection, _ subscriber: Subscriber) -> Int {
         if connection.tls != nil { return sendBytesMax(of: subscriber, on: connection) }
-        return min(subscriber.sendBytesMax, arena.unusedCapacity)
+        return min(Int(subscriber.sendBytesMax), arena.unusedCapacity)
     }
 
     /// Numbers that belong to no event: told as a gap, after what was framed before them has been sent.
@@ -179,11 +181,13 @@ extension Shard {
             return bytes.count
         }
         guard count > 0 else { return abort(connection) }
+        let offset = UInt32(arena.count)
         arena.commit(count)
         metrics.catchUpBytes.add(UInt64(count))
         metrics.catchUpEvents.add(UInt64(frames.endedFrames))
         subscriber.growSends(after: count, to: Limits.catchUpSendBytesMax)
-        unsafe queueSend(UnsafeRawBufferPointer(start: start, count: count), on: connection, from: .arena)
+        unsafe queueSend(
+            UnsafeRawBufferPointer(start: start, count: count), on: connection, from: .arena(offset: offset))
     }
 
     /// Retention has removed what comes next, or it belongs to another log: says so and goes on at `next`.

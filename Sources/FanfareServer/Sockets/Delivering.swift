@@ -49,7 +49,7 @@ extension Shard {
     /// once connections hold half of their share of memory.
     func sendBytesMax(of subscriber: Subscriber, on connection: Connection) -> Int {
         if connection.tls != nil, connectionBytes > connectionBytesMax / 2 { return Limits.eventSendBytesFirst }
-        return min(subscriber.sendBytesMax, Limits.eventSendBytesMax)
+        return min(Int(subscriber.sendBytesMax), Limits.eventSendBytesMax)
     }
 
     private func send(
@@ -60,9 +60,11 @@ extension Shard {
             let target = unsafe arena.unused
             let sealed = unsafe slices.slices.withUnsafeBufferPointer { unsafe tls.seal(gathering: $0, into: target) }
             guard sealed > 0, let start = target.baseAddress else { return abort(connection) }
+            let offset = UInt32(arena.count)
             arena.commit(sealed)
             subscriber.member.place = after
-            return unsafe queueSend(UnsafeRawBufferPointer(start: start, count: sealed), on: connection, from: .arena)
+            return unsafe queueSend(
+                UnsafeRawBufferPointer(start: start, count: sealed), on: connection, from: .arena(offset: offset))
         }
         if unsafe slices.slices.count == 1 {
             return unsafe queueSend(slices.slices[0], on: connection, from: .frames(after: after))
@@ -94,7 +96,7 @@ extension Shard {
     func skipToHead(_ connection: Connection, _ subscriber: Subscriber) {
         let missedAfter = subscriber.member.place.sequence
         subscriber.afterFrame = .goOn
-        subscriber.isCatchingUp = false
+        subscriber.endCatchUp()
         subscriber.member.place = StreamPlace(after: fanout.head)
         tellGap(connection, subscriber, after: missedAfter, next: fanout.head.next)
     }

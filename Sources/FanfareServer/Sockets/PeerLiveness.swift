@@ -10,7 +10,8 @@ import FanfareRing
 package struct PeerLiveness: Sendable {
     /// When the peer last sent a byte or took one, as far as is known.
     package private(set) var lastSign: MonotonicTime
-    private var acknowledgedBytes: UInt64 = 0
+    /// The low bits of how many bytes it had acknowledged at the last look: enough to see that there are more.
+    private var acknowledgedBytes: UInt32 = 0
 
     /// A peer that has just come.
     package init(now: MonotonicTime) { lastSign = now }
@@ -27,8 +28,9 @@ package struct PeerLiveness: Sendable {
     /// Takes what the kernel knows of the peer's acknowledgements. One that acknowledges no byte more than at the last look
     /// only answers probes, as the kernel of a program that hangs does, and shows nothing.
     package mutating func look(_ acknowledgement: PeerAcknowledgement, at now: MonotonicTime) {
-        guard acknowledgement.bytes > acknowledgedBytes else { return }
-        acknowledgedBytes = acknowledgement.bytes
+        let bytes = UInt32(truncatingIfNeeded: acknowledgement.bytes)
+        guard bytes != acknowledgedBytes else { return }
+        acknowledgedBytes = bytes
         let age = min(now.nanoseconds, UInt64(acknowledgement.millisecondsAgo) * 1_000_000)
         took(at: MonotonicTime(nanoseconds: now.nanoseconds - age))
     }

@@ -43,10 +43,10 @@ extension SocketHandler {
     /// From now on the client is `new`, unless it may not have what it has subscribed to.
     private func take(_ new: Principal, on connection: Connection, shard: Shard) {
         let wasKnown = principal != nil
-        for pattern in connection.subscriber?.patterns ?? [] where !new.maySubscribe(pattern) {
+        for pattern in connection.subscriber.map(shard.patterns(of:)) ?? [] where !new.maySubscribe(pattern) {
             return refuse("forbidden", "The new token may not subscribe to \(pattern.text).", connection, shard)
         }
-        principal = new
+        admit(new, shard)
         reschedule(connection, shard)
         if wasKnown { shard.sendControl(message(SocketMessage.authenticated(expires: new.expires)), on: connection) }
     }
@@ -66,9 +66,4 @@ extension SocketHandler {
     func tokenExpired(on connection: Connection, shard: Shard) {
         sendAway(.policyViolation, "token expired", retryAfterMilliseconds: 0, on: connection, shard: shard)
     }
-}
-
-extension Subscriber {
-    /// Everything it asked for.
-    var patterns: [TopicPattern] { subscriptions.flatMap(\.patterns) }
 }

@@ -32,63 +32,66 @@ final class SocketHandler: ConnectionHandler {
     let transport: Transport
     /// How events are framed.
     let wire: WireFormat
-    /// Who it is; nil on the stream protocol until it has authenticated where it must.
-    var principal: Principal? { didSet { if principal != nil { lines?.lineBytesMax = messageBytesMax } } }
     /// Whether a close frame or a last error has been sent.
     private(set) var isClosing = false
     /// Why it ends; the client's end unless something else was first.
     private var end = SocketEnd.client
     /// A token is being verified: what comes meanwhile waits.
     private var isHeld = false
-    /// When it must have said who it is; counts only as long as it has not.
-    private var authenticateBy = MonotonicTime(nanoseconds: .max)
-    /// When the next WebSocket ping is due; set when the deadline is first.
-    private var pingAt = MonotonicTime(nanoseconds: 0)
-    /// When the next heartbeat is due; set when the deadline is first.
-    private var heartbeatAt = MonotonicTime(nanoseconds: 0)
-    /// What its URL says of where a subscriber begins, for the first `subscribe`; nil when it says nothing.
-    var firstDefaults: SubscribeDefaults?
-    /// A `subscribe` or `unsubscribe` that waits until it is clear where the cursor is: for the end of the frame under way, or
-    /// of a search for the last so many events. Empty when none does; what the client says behind it waits too.
-    private var waitingOp: [UInt8] = []
-    /// Publishes that await their answer.
-    private var publishesInFlight = 0
-    /// What the latest ping carried that has not been answered.
-    private var owedPong: [UInt8]?
     /// The peer has ended its side.
     private var inputHasEnded = false
-    private var webSocket: WebSocketDecoder?
-    private var lines: LineDecoder?
-    /// Bytes of one message from the client.
-    private let messageBytesMax: Int
+    /// Publishes that await their answer.
+    private var publishesInFlight: UInt16 = 0
+    /// Who it is; nil on the stream protocol until it has authenticated where it must.
+    private(set) var principal: Principal?
+    /// What the transport has to do at a time: on a WebSocket the next ping is due (0 until the deadline is first set), on
+    /// the stream protocol the client must have said who it is, if it has not.
+    private var transportDueAt = MonotonicTime(nanoseconds: 0)
+    /// When the next heartbeat is due; set when the deadline is first.
+    private var heartbeatAt = MonotonicTime(nanoseconds: 0)
+    /// What its client has said that is not dealt with yet; nil when that is nothing, as it nearly always is.
+    private var unfinished: SocketInput?
 
-    /// A WebSocket on a connection that was HTTP. `inflater` where permessage-deflate was agreed.
-    init(webSocket transport: Transport, principal: Principal, messageBytesMax: Int, inflater: MessageInflater?) {
+    /// A WebSocket on a connection that was HTTP; `isDeflated` where permessage-deflate was agreed.
+    init(webSocket transport: Transport, principal: Principal, isDeflated: Bool) {
         self.transport = transport
         self.principal = principal
-        self.messageBytesMax = messageBytesMax
-        wire = inflater == nil ? .webSocket : .deflatedWebSocket
-        webSocket = WebSocketDecoder(role: .server, messageBytesMax: messageBytesMax, inflater: inflater)
+        wire = isDeflated ? .deflatedWebSocket : .webSocket
     }
 
     /// Server-Sent Events on a connection that was HTTP, each with its type as `event` when it `isNamed`.
     init(serverSentEventsFor principal: Principal, isNamed: Bool) {
         transport = .serverSentEvents
         self.principal = principal
-        messageBytesMax = 0
         wire = isNamed ? .namedServerSentEvents : .serverSentEvents
     }
 
     /// A new connection of the stream protocol; without a principal it has to authenticate, from `now` on.
-    init(streamFor principal: Principal?, messageBytesMax: Int, now: MonotonicTime) {
-        authenticateBy = now.advanced(byMilliseconds: Limits.authenticationTimeoutMilliseconds)
+    init(streamFor principal: Principal?, now: MonotonicTime) {
+        transportDueAt = now.advanced(byMilliseconds: Limits.authenticationTimeoutMilliseconds)
         heartbeatAt = now.advanced(byMilliseconds: Limits.heartbeatMilliseconds)
         transport = .stream
         self.principal = principal
-        self.messageBytesMax = messageBytesMax
         wire = .stream
-        lines = LineDecoder(
-            lineBytesMax: principal == nil ? min(messageBytesMax, Limits.unauthenticatedLineBytesMax) : messageBytesMax)
+    }
+
+    /// From now on the client is `principal`, who may send whole messages.
+    func admit(_ principal: Principal, _ shard: Shard) {
+        self.principal = principal
+        unfinished?.allow(lineBytesMax: shard.socketMessageBytesMax)
+    }
+
+    /// What its URL says of where a subscriber begins, for the first `subscribe`.
+    var firstDefaults: SubscribeDefaults? {
+        get { unfinished?.firstDefaults }
+        set { change { $0.firstDefaults = newValue } }
+    }
+
+    /// Changes what is not dealt with yet.
+    private func change(_ body: (SocketInput) -> Void) {
+        let changed = unfinished ?? SocketInput()
+        body(changed)
+        unfinished = changed.isEmpty ? nil : changed
     }
 
     // MARK: Input
@@ -98,8 +101,10 @@ final class SocketHandler: ConnectionHandler {
         var input = unsafe ByteView(bytes)
         while mayRead(from: connection, shard: shard), takeNext(of: &input, on: connection, shard: shard) {}
         // What was complete has been taken: only the rest of the input counts as kept.
-        webSocket?.releaseGiven()
-        lines?.releaseGiven()
+        if let unfinished {
+            unfinished.releaseGiven()
+            if unfinished.isEmpty { self.unfinished = nil }
+        }
         guard !input.isEmpty, connection.phase == .open, !isClosing else { return }
         connection.awaitsDrain = true
         shard.hold(input, on: connection)
@@ -107,17 +112,30 @@ final class SocketHandler: ConnectionHandler {
 
     /// - Returns: whether there was a message.
     private func takeNext(of input: inout ByteView, on connection: Connection, shard: Shard) -> Bool {
+        let unfinished = unfinished ?? SocketInput()
+        self.unfinished = unfinished
+        if !unfinished.hasCodec { beginDecoding(unfinished, shard) }
         if transport.isWebSocket {
-            guard let event = webSocket?.decode(&input) ?? nil else { return false }
+            guard let event = unfinished.nextFrame(&input) else { return false }
             receive(event, on: connection, shard: shard)
         } else {
-            guard let event = lines?.decode(&input) ?? nil else { return false }
+            guard let event = unfinished.nextLine(&input) else { return false }
             receive(event, on: connection, shard: shard)
         }
         return true
     }
 
-    var retainedBytes: Int { (webSocket?.retainedBytes ?? 0) + (lines?.retainedBytes ?? 0) + waitingOp.count }
+    private func beginDecoding(_ unfinished: SocketInput, _ shard: Shard) {
+        let bytesMax = shard.socketMessageBytesMax
+        if transport.isWebSocket {
+            unfinished.decode(webSocketBytesMax: bytesMax, inflater: inflates ? shard.inflater : nil)
+        } else {
+            unfinished.decode(
+                lineBytesMax: principal == nil ? min(bytesMax, Limits.unauthenticatedLineBytesMax) : bytesMax)
+        }
+    }
+
+    var retainedBytes: Int { unfinished?.retainedBytes ?? 0 }
 
     func outOfMemory(on connection: Connection, shard: Shard) {
         let detail = "Messages and answers under way have used up their share of memory; try again shortly."
@@ -125,9 +143,7 @@ final class SocketHandler: ConnectionHandler {
             shard.sendControl(message(SocketMessage.error("out-of-memory", detail)), on: connection)
         }
         close(.tryAgainLater, "out of memory", on: connection, shard: shard)
-        webSocket = nil
-        lines = nil
-        waitingOp = []
+        unfinished = nil
         connection.heldInput = HeldBytes()
     }
 
@@ -151,22 +167,21 @@ final class SocketHandler: ConnectionHandler {
 
     /// Whether an op waits, or its answer does, until it is clear where the cursor is.
     private func awaitsPlace(_ connection: Connection) -> Bool {
-        !waitingOp.isEmpty || connection.subscriber?.owesAnswer ?? false
+        !(unfinished?.waitingOp.isEmpty ?? true) || connection.subscriber?.owesAnswer ?? false
     }
 
     /// Keeps an op until it is clear where the cursor is, so that answers keep their order and tell the truth. A frame under
     /// way is the last before it.
     func wait(with op: [UInt8], on connection: Connection) {
-        waitingOp = op
+        change { $0.waitingOp = op }
         connection.awaitsDrain = true
         if let subscriber = connection.subscriber, subscriber.afterFrame == .goOn { subscriber.afterFrame = .takeOp }
     }
 
     private func takeWaitingOp(on connection: Connection, shard: Shard) {
-        guard !waitingOp.isEmpty else { return }
+        guard let op = unfinished?.waitingOp, !op.isEmpty else { return }
         guard shard.isSettled(connection) else { return connection.awaitsDrain = true }
-        let op = waitingOp
-        waitingOp = []
+        change { $0.waitingOp = [] }
         protocolHandler(connection, shard).receive(op)
     }
 
@@ -198,7 +213,7 @@ final class SocketHandler: ConnectionHandler {
     /// Its TLS handshake, which may have waited for its turn, is over: the time to authenticate begins now.
     func secured(on connection: Connection, shard: Shard) {
         guard principal == nil else { return }
-        authenticateBy = shard.time.monotonic.advanced(byMilliseconds: Limits.authenticationTimeoutMilliseconds)
+        transportDueAt = shard.time.monotonic.advanced(byMilliseconds: Limits.authenticationTimeoutMilliseconds)
         reschedule(connection, shard)
     }
 
@@ -214,7 +229,8 @@ final class SocketHandler: ConnectionHandler {
         case .binary:
             close(.unsupportedData, "messages are text", on: connection, shard: shard)
         case .ping(let payload):
-            owedPong = payload.array
+            let owed = payload.array
+            change { $0.owedPong = owed }
             sendOwedPong(on: connection, shard: shard)
         case .pong: break
         case .close(let code, _):
@@ -238,13 +254,13 @@ final class SocketHandler: ConnectionHandler {
 
     /// Answers the latest ping, once what was said before is out: pings that came meanwhile need no answer (RFC 6455, 5.5.3).
     private func sendOwedPong(on connection: Connection, shard: Shard) {
-        guard let payload = owedPong else { return }
+        guard let payload = unfinished?.owedPong else { return }
         let isFree = connection.subscriber.map { shard.mayInterject(connection, $0) } ?? true
         guard isFree, connection.output.isEmpty else {
             connection.awaitsDrain = true
             return
         }
-        owedPong = nil
+        change { $0.owedPong = nil }
         var frame: [UInt8] = []
         payload.withByteView { WebSocketFrame.append(.pong, $0, to: &frame) }
         shard.sendControl(frame, on: connection)
@@ -357,10 +373,10 @@ final class SocketHandler: ConnectionHandler {
             end = .dead
             return shard.abort(connection)
         }
-        if awaitsAuthentication, authenticateBy <= now { return authenticationTimedOut(on: connection, shard: shard) }
+        if awaitsAuthentication, transportDueAt <= now { return authenticationTimedOut(on: connection, shard: shard) }
         if principal?.isExpired(at: shard.time.wall) ?? false { return tokenExpired(on: connection, shard: shard) }
-        if transport.isWebSocket, pingAt <= now {
-            pingAt = now.advanced(byMilliseconds: Limits.pingMilliseconds)
+        if transport.isWebSocket, transportDueAt <= now {
+            transportDueAt = now.advanced(byMilliseconds: Limits.pingMilliseconds)
             // One that has not taken what was said before would not take a ping either.
             if connection.output.isEmpty { shard.sendControl(SocketMessage.pingFrame, on: connection) }
         }
@@ -401,16 +417,16 @@ final class SocketHandler: ConnectionHandler {
             heartbeatAt = shard.time.monotonic.advanced(byMilliseconds: Limits.heartbeatMilliseconds)
         }
         var deadline = min(connection.liveness.deadline, heartbeatAt)
-        if awaitsAuthentication { deadline = min(deadline, authenticateBy) }
+        if awaitsAuthentication { deadline = min(deadline, transportDueAt) }
         if let expires = principal?.expires {
             let left = expires.nanoseconds - min(expires.nanoseconds, shard.time.wall.nanoseconds)
             deadline = min(deadline, shard.time.monotonic.advanced(byNanoseconds: Int(left)))
         }
         if transport.isWebSocket {
-            if pingAt.nanoseconds == 0 {
-                pingAt = shard.time.monotonic.advanced(byMilliseconds: Limits.pingMilliseconds)
+            if transportDueAt.nanoseconds == 0 {
+                transportDueAt = shard.time.monotonic.advanced(byMilliseconds: Limits.pingMilliseconds)
             }
-            deadline = min(deadline, pingAt)
+            deadline = min(deadline, transportDueAt)
         }
         shard.schedule(connection, at: deadline)
     }
@@ -426,7 +442,7 @@ final class SocketHandler: ConnectionHandler {
     private func endOfInput(on connection: Connection, shard: Shard) {
         guard connection.heldInput.isEmpty, !isHeld, !awaitsPlace(connection), !isClosing, connection.phase == .open
         else { return }
-        if let last = lines?.finish() ?? nil { receive(last, on: connection, shard: shard) }
+        if let last = unfinished?.lastLine() { receive(last, on: connection, shard: shard) }
         if connection.subscriber == nil, publishesInFlight == 0 { shard.finish(connection) }
     }
 

@@ -79,7 +79,7 @@ struct SocketProtocol {
             }
             try shard.add(id, patterns, to: subscriber, on: connection)
             handler.firstDefaults = nil
-            subscriber.owesAnswer = subscriber.lastSearch != nil
+            subscriber.owesAnswer = subscriber.reading?.lastSearch != nil
             if !subscriber.owesAnswer { answerSubscribed(id, subscriber) }
         } catch {
             fail(error.title, error.detail)

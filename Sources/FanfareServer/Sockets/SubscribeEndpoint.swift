@@ -55,8 +55,7 @@ struct SubscribeEndpoint {
         }
         let extensions = WebSocketCompression.acceptance(of: request.headers)
         let handler = SocketHandler(
-            webSocket: choice.transport, principal: admitted.principal, messageBytesMax: shard.socketMessageBytesMax,
-            inflater: extensions == nil ? nil : shard.inflater)
+            webSocket: choice.transport, principal: admitted.principal, isDeflated: extensions != nil)
         var head: [UInt8] = []
         WebSocketHandshake.appendAcceptance(key: key, subprotocol: choice.name, extensions: extensions, to: &head)
         shard.send(head, on: connection)

@@ -4,7 +4,9 @@ import FanfareEvent
 
 /// One socket's part in the fan-out: a cursor into the log, and what it asked for.
 ///
-/// Invariant: while `isCatchingUp` the member is in the catch-up queue, waits for a block, or waits for its connection to
+/// One for each client, however idle: what only some need, or at times, is an object of its own, made when it is needed.
+///
+/// Invariant: while `isCatchingUp` there is `reading`, and the member is in the catch-up queue, waits for a block, or waits for its connection to
 /// take bytes; otherwise the fan-out visits it.
 final class Subscriber {
     /// What to do with one that falls behind what memory holds (CONTRACT, section 5).
@@ -31,36 +33,28 @@ final class Subscriber {
 
     /// One `subscribe`: its name and what it asked for.
     struct Subscription {
-        /// As the client called it.
+        /// As the client called it; empty when it subscribed by URL.
         var id: String
-        /// What it asked for.
-        var patterns: [TopicPattern]
-        /// The patterns' numbers in the shard's table, which are the interests.
-        var interests: [InterestID]
+        /// The numbers of its patterns in the shard's table, which are the interests; the table has the patterns.
+        var interests: Few<InterestID>
     }
 
     /// Where it is, and its interests.
     var member: MemberCursor
     /// What it asked for; 64 at most.
-    var subscriptions: [Subscription] = [] {
-        didSet { selection = TopicSelection(subscriptions.flatMap(\.patterns)) }
-    }
-    /// The same, for reading the log; nil when all of it is to be read.
-    private(set) var selection: TopicSelection?
-    /// What to do when it falls behind.
-    var slowPolicy: SlowPolicy
-    /// It reads the log.
-    var isCatchingUp = false
-    /// Bytes of events in its next send: more from one large send to the next as long as all is taken.
-    var sendBytesMax = Limits.eventSendBytesFirst
-    /// Events accepted earlier are passed over (`from` was a time).
-    var notBefore = WallTime(nanoseconds: 0)
-    /// It asked for the last so many events and does not know yet where they begin.
-    var lastSearch: LastSearch?
-    /// Its first subscription came by an op, which is answered when the search has shown where it begins.
-    var owesAnswer = false
+    var subscriptions = Few<Subscription>()
+    /// How it reads the log; nil when it has no need to.
+    var reading: LogReading?
     /// Control messages that wait for the end of the frame under way.
     var control: [UInt8] = []
+    /// Bytes of events in its next send: more from one large send to the next as long as all is taken.
+    private(set) var sendBytesMax = Int32(Limits.eventSendBytesFirst)
+    /// What to do when it falls behind.
+    let slowPolicy: SlowPolicy
+    /// It reads the log.
+    var isCatchingUp = false
+    /// Its first subscription came by an op, which is answered when the search has shown where it begins.
+    var owesAnswer = false
     /// What happens as soon as the frame under way is complete, before anything else is sent.
     var afterFrame = AfterFrame.goOn
 
@@ -76,16 +70,15 @@ final class Subscriber {
     /// A send of so many bytes has been queued: if it was large, the next one may carry twice as much, up to `limit`,
     /// unless this one turns out short.
     func growSends(after bytes: Int, to limit: Int) {
-        if 2 * bytes >= sendBytesMax { sendBytesMax = max(sendBytesMax, min(2 * sendBytesMax, limit)) }
+        if 2 * bytes >= sendBytesMax { sendBytesMax = max(sendBytesMax, min(2 * sendBytesMax, Int32(limit))) }
     }
 
-    /// Whether it wants this event: the rule of those who read the log.
-    func wants(_ record: EventRecord) -> Bool {
-        if record.time < notBefore { return false }
-        let topic = unsafe record.topic.bindMemory(to: UInt8.self).span
-        for subscription in subscriptions {
-            for pattern in subscription.patterns where pattern.matches(topic) { return true }
-        }
-        return false
+    /// A send came short: the next ones are small again.
+    func sendSmall() { sendBytesMax = Int32(Limits.eventSendBytesFirst) }
+
+    /// Memory holds everything after its place, or it passes over what lies before: nothing of the log is read any more.
+    func endCatchUp() {
+        isCatchingUp = false
+        reading = nil
     }
 }

@@ -57,8 +57,14 @@ extension Shard {
         slowPolicy: Subscriber.SlowPolicy
     ) -> Subscriber {
         let subscriber = Subscriber(after: start.after, wire: handler.wire, slowPolicy: slowPolicy)
-        subscriber.notBefore = start.notBefore
-        subscriber.lastSearch = start.last.map { LastSearch(count: $0, head: start.after, floor: reader.firstRetained) }
+        if start.last != nil || start.notBefore.nanoseconds > 0 {
+            let reading = LogReading()
+            reading.notBefore = start.notBefore
+            reading.lastSearch = start.last.map {
+                LastSearch(count: $0, head: start.after, floor: reader.firstRetained)
+            }
+            subscriber.reading = reading
+        }
         connection.subscriber = subscriber
         metrics.socketsOpened.add(1)
         if let gap = start.gap { handler.tellGap(after: gap.after, next: gap.next, on: connection, shard: self) }
@@ -69,7 +75,7 @@ extension Shard {
     /// searches nothing.
     func isSettled(_ connection: Connection) -> Bool {
         guard let subscriber = connection.subscriber else { return true }
-        return subscriber.lastSearch == nil && mayInterject(connection, subscriber)
+        return subscriber.reading?.lastSearch == nil && mayInterject(connection, subscriber)
     }
 
     /// Adds a subscription. The first one begins where the subscriber was made, later ones at its place.
@@ -84,12 +90,13 @@ extension Shard {
         invariant(subscriber.member.place.isBetweenFrames, "a frame is complete before what is wanted changes")
         let isFirst = subscriber.subscriptions.isEmpty
         let before = subscriber.member.place
-        var interests: [InterestID] = []
+        var interests = Few<InterestID>()
         for pattern in asked {
             let interest = InterestID(patterns.add(pattern).id.rawValue)
             guard fanout.join(connection.slot, &subscriber.member, interest) else {
                 _ = patterns.remove(PatternID(interest.rawValue))
                 for joined in interests { release(joined, of: subscriber) }
+                noteWants(of: subscriber)
                 throw SubscribeError(
                     title: "too-many-topics",
                     detail: "A connection has at most \(DeliveryLimits.interestsPerMember) different patterns.")
@@ -98,17 +105,33 @@ extension Shard {
         }
         // `join` may move the place to the head when nothing pends: never for history that was asked for.
         if isFirst { subscriber.member.place = before }
-        subscriber.subscriptions.append(Subscriber.Subscription(id: id, patterns: asked, interests: interests))
-        let wantsHistory = subscriber.member.place.sequence < fanout.head || subscriber.lastSearch != nil
+        subscriber.subscriptions.append(Subscriber.Subscription(id: id, interests: interests))
+        let wantsHistory =
+            subscriber.member.place.sequence < fanout.head || subscriber.reading?.lastSearch != nil
         if wantsHistory { startCatchUp(connection, subscriber) }
+        noteWants(of: subscriber)
+    }
+
+    /// Everything a subscriber asked for.
+    func patterns(of subscriber: Subscriber) -> [TopicPattern] {
+        subscriber.subscriptions.flatMap { subscription in
+            subscription.interests.compactMap { patterns[PatternID($0.rawValue)] }
+        }
+    }
+
+    /// One who reads the log looks there for what it asks for now; one who does not needs nothing for it.
+    func noteWants(of subscriber: Subscriber) {
+        guard subscriber.isCatchingUp else { return subscriber.reading = nil }
+        let reading = subscriber.reading ?? LogReading()
+        reading.patterns = patterns(of: subscriber)
+        subscriber.reading = reading
     }
 
     /// A subscriber without subscriptions has nothing to catch up with: the next one begins at the head.
     func standAtHead(_ subscriber: Subscriber) {
         guard subscriber.subscriptions.isEmpty else { return }
         invariant(subscriber.member.place.isBetweenFrames, "a frame is complete before the cursor moves")
-        subscriber.isCatchingUp = false
-        subscriber.notBefore = WallTime(nanoseconds: 0)
+        subscriber.endCatchUp()
         subscriber.member.place = StreamPlace(after: max(subscriber.member.place.sequence, reader.head))
     }
 
@@ -118,6 +141,7 @@ extension Shard {
         invariant(subscriber.member.place.isBetweenFrames, "a frame is complete before what is wanted changes")
         let removed = subscriber.subscriptions.remove(at: index)
         for interest in removed.interests { release(interest, of: subscriber) }
+        noteWants(of: subscriber)
         return true
     }
 
@@ -126,7 +150,7 @@ extension Shard {
         for subscription in subscriber.subscriptions {
             for interest in subscription.interests { _ = patterns.remove(PatternID(interest.rawValue)) }
         }
-        subscriber.subscriptions = []
+        subscriber.subscriptions = Few()
         fanout.leaveAll(&subscriber.member)
         metrics.socketsClosed.add(1)
     }

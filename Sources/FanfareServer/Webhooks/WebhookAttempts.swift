@@ -179,8 +179,10 @@ extension WebhookDispatcher {
             return bytes.count
         }
         guard count > 0 else { return shard.abort(connection) }
+        let offset = UInt32(shard.arena.count)
         shard.arena.commit(count)
-        unsafe shard.queueSend(UnsafeRawBufferPointer(start: start, count: count), on: connection, from: .arena)
+        unsafe shard.queueSend(
+            UnsafeRawBufferPointer(start: start, count: count), on: connection, from: .arena(offset: offset))
     }
 
     /// Makes sure that the wheel looks at the connection at its deadline; an entry that fires earlier is left as it is.

@@ -20,8 +20,8 @@ package struct LineDecoder: ~Copyable {
     /// A decoder for lines of at most `lineBytesMax` bytes, line end not counted.
     package init(lineBytesMax: Int = WireLimits.lineBytesDefaultMax) { self.lineBytesMax = lineBytesMax }
 
-    /// Whether the stream is between lines.
-    package var isIdle: Bool { given || kept.isEmpty }
+    /// Whether the stream is between lines: what goes on here might as well be a new decoder.
+    package var isIdle: Bool { (given || kept.isEmpty) && !failed }
 
     /// Bytes allocated for what is not complete.
     package var retainedBytes: Int { kept.capacity }

@@ -53,6 +53,9 @@ package struct WebSocketDecoder: ~Copyable {
         self.validatesText = validatesText
     }
 
+    /// Whether the stream is between messages, with nothing of a frame read and nothing given out: like a new decoder.
+    package var isIdle: Bool { phase == .header && header.isEmpty && messageOpcode == nil }
+
     /// Bytes allocated for what is not complete.
     package var retainedBytes: Int { message.capacity + inflated.capacity + control.capacity }
 

@@ -86,16 +86,13 @@ package enum WebSocketHandshake {
     package static func appendAccept(forKey key: ByteView, to output: inout [UInt8]) {
         var text = key.array
         text.append(keySuffix)
-        var digest = [UInt8](repeating: 0, count: 20)
-        // Safe: SHA-1 reads text.count bytes and writes 20; neither pointer is kept.
-        let done = unsafe text.withUnsafeBytes { source in
-            unsafe digest.withUnsafeMutableBytes { target in
-                unsafe EVP_Digest(
-                    source.baseAddress, source.count, target.baseAddress?.assumingMemoryBound(to: UInt8.self), nil,
-                    EVP_sha1(), nil)
+        var digest = [UInt8](repeating: 0, count: fanfare_sha1_bytes)
+        // Safe: SHA-1 reads text.count bytes and writes as many as the digest has; neither pointer is kept.
+        unsafe text.withUnsafeBytes { source in
+            unsafe digest.withUnsafeMutableBufferPointer { target in
+                unsafe fanfare_sha1(source.baseAddress, source.count, target.baseAddress)
             }
         }
-        invariant(done == 1, "libcrypto has SHA-1")
         Base64.append(digest, to: &output)
     }
 

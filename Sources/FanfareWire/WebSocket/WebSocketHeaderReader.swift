@@ -8,6 +8,8 @@ struct WebSocketHeaderReader {
     /// The masking key, its first byte lowest; 0 when there is none.
     private(set) var mask: UInt32 = 0
 
+    /// Nothing of a header has been read.
+    var isEmpty: Bool { bytesRead == 0 }
     /// Whether the message ends with this frame.
     var isFinal: Bool { first & 0x80 != 0 }
     /// RSV1, which says with permessage-deflate that the message is compressed (RFC 7692, section 6).
