@@ -132,11 +132,14 @@ package final class SegmentCatalog: Sendable {
     private let version = Atomic<UInt64>(1)
     private let headValue: Atomic<UInt64>
     private let floorValue: Atomic<UInt64>
+    private let removedValue: Atomic<UInt64>
 
     init(identity: LogIdentity, segments: [Segment], head: SequenceNumber) {
         self.identity = identity
         headValue = Atomic(head.rawValue)
-        floorValue = Atomic(segments.first?.first.rawValue ?? head.rawValue + 1)
+        let floor = segments.first?.first.rawValue ?? head.rawValue + 1
+        floorValue = Atomic(floor)
+        removedValue = Atomic(floor > 1 ? .max : 0)
         self.segments = Mutex(segments)
     }
 
@@ -144,6 +147,10 @@ package final class SegmentCatalog: Sendable {
     package var head: SequenceNumber { SequenceNumber(headValue.load(ordering: .acquiring)) }
     /// The first number that retention has not removed; one above the head when there is none.
     package var firstRetained: SequenceNumber { SequenceNumber(floorValue.load(ordering: .acquiring)) }
+
+    /// When the newest event that retention removed was accepted: the end of time when that was before the start, 0 when it
+    /// has removed none.
+    fileprivate var newestRemoved: WallTime { WallTime(nanoseconds: removedValue.load(ordering: .acquiring)) }
 
     fileprivate var currentVersion: UInt64 { version.load(ordering: .acquiring) }
     /// The retained segments, oldest first.
@@ -166,6 +173,7 @@ package final class SegmentCatalog: Sendable {
             invariant(segments.count > 1, "the segment being written is never removed")
             return (segments.removeFirst(), segments[0].first)
         }
+        removedValue.store(removed.newestTime.nanoseconds, ordering: .releasing)
         floorValue.store(floor.rawValue, ordering: .releasing)
         version.wrappingAdd(1, ordering: .releasing)
         return removed
@@ -201,11 +209,15 @@ package struct CatalogReader {
     package mutating func locate(from time: WallTime) -> LogPlace {
         refresh()
         guard let segment = segments.first(where: { $0.newestTime >= time }) else { return .atHead }
-        let isOldest = segment === segments.first && segment.first > SequenceNumber(1)
-        let missed =
-            isOldest && !segment.began(before: time)
-            ? SequenceNumber(1)...SequenceNumber(segment.first.rawValue - 1) : nil
-        return .segment(segment, offset: segment.offset(before: time), missed: missed)
+        return .segment(segment, offset: segment.offset(before: time), missed: missed(since: time))
+    }
+
+    /// The numbers that retention removed, when some of them may have been accepted at or after `time`.
+    package func missed(since time: WallTime) -> ClosedRange<SequenceNumber>? {
+        guard let oldest = segments.first, oldest.first > SequenceNumber(1), catalog.newestRemoved >= time,
+            !oldest.began(before: time)
+        else { return nil }
+        return SequenceNumber(1)...SequenceNumber(oldest.first.rawValue - 1)
     }
 
     /// The index of the last segment for which `holds`, which holds for the first and then for no later one.

@@ -172,6 +172,28 @@ import Testing
             ])
     }
 
+    @Test(arguments: Transport.allCases, [1_000, 3_000, 5_000])
+    func answersKeepTheirOrderAroundTheEndOfAFrame(_ transport: Transport, readBytes: Int) throws {
+        let booth = try Booth()
+        Self.publish(booth, [("big", "big.x", 200_000)])
+        let client = Client(booth, transport)
+        client.link.readBytes = readBytes
+        client.link.readPause = 2_000_000_000
+        // From the log, so that what is not taken of a send is kept for this connection alone.
+        client.say("{\"op\":\"subscribe\",\"id\":\"x\",\"topics\":[\"big.x\"],\"from\":\"earliest\"}")
+        let count = 220_000 / readBytes
+        for _ in 0..<count {
+            client.say("{\"op\":\"ping\"}", "{\"op\":\"none\"}")
+            booth.pass(seconds: 3)
+        }
+        client.stall(false)
+        booth.pass(seconds: 20)
+        let answers = client.answers.filter { !["subscribed x @0", "big @1"].contains($0) }
+        #expect(answers.count == 2 * count)
+        let pairs = stride(from: 0, to: answers.count - 1, by: 2).map { [answers[$0], answers[$0 + 1]] }
+        #expect(pairs.allSatisfy { $0[0] == "pong" && $0[1].hasPrefix("error") }, "\(pairs)")
+    }
+
     // MARK: Where it begins
 
     @Test(arguments: Transport.allCases)
@@ -233,6 +255,17 @@ import Testing
         #expect(first.hasPrefix("{\"op\":\"gap\",\"after\":"), "\(first.prefix(200))")
         let earliest = Self.get(booth, "/v1/events?limit=1")
         #expect(earliest.contains("\"gap\":null"), "everything that is there was asked for")
+    }
+
+    @Test func aTimeIsToldAsAGapWhenNothingIsRetainedAnyMore() throws {
+        let booth = try Booth { configuration in
+            configuration.log.retention.ageMilliseconds = 60_000
+        }
+        Self.publish(booth, [("a1", "a.a", 10)])
+        booth.pass(seconds: 400)
+        #expect(Self.get(booth, "/v1/events").contains("\"events\":[]"), "retention has removed it")
+        #expect(Self.get(booth, "/v1/events?from=2000-01-01T00:00:00Z").contains("\"gap\":{\"after\":"))
+        #expect(Self.get(booth, "/v1/events?from=2200-01-01T00:00:00Z").contains("\"gap\":null"))
     }
 
     @Test func aTimeWithinWhatIsRetainedHasNoGap() throws {

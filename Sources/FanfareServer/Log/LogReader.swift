@@ -100,7 +100,7 @@ import FanfareRing
     /// the numbers below it that were removed when some of them may have been accepted since.
     func locate(from time: WallTime) -> (after: SequenceNumber, missed: ClosedRange<SequenceNumber>?) {
         switch catalog.locate(from: time) {
-        case .atHead: (head, nil)
+        case .atHead: (head, catalog.missed(since: time))
         case .segment(let segment, _, let missed): (SequenceNumber(segment.first.rawValue - 1), missed)
         }
     }

@@ -264,8 +264,12 @@ extension Shard {
             if sent < wanted { keep(Int(offset) + Int(sent)..<Int(offset) + Int(wanted), of: connection) }
         }
         if sent < wanted {
-            connection.subscriber?.sendSmall()
-            return awaitWritable(connection)
+            awaitWritable(connection)
+            guard let subscriber = connection.subscriber else { return }
+            subscriber.sendSmall()
+            // What waited for the end of the frame comes before whatever is said from now on.
+            if connection.phase == .open { releaseControl(of: subscriber, on: connection) }
+            return
         }
         afterSend(connection)
     }

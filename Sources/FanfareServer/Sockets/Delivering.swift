@@ -87,7 +87,7 @@ extension Shard {
             if isBetweenFrames { return }
         case .skip:
             if isBetweenFrames { return skipToHead(connection, subscriber) }
-            if subscriber.afterFrame == .goOn { subscriber.afterFrame = .skip }
+            if subscriber.afterFrame != .end { subscriber.afterFrame = .skip }
         }
         startCatchUp(connection, subscriber)
     }

@@ -182,6 +182,7 @@ final class SocketHandler: ConnectionHandler {
         guard let op = unfinished?.waitingOp, !op.isEmpty else { return }
         guard shard.isSettled(connection) else { return connection.awaitsDrain = true }
         change { $0.waitingOp = [] }
+        shard.countInput(of: connection)
         protocolHandler(connection, shard).receive(op)
     }
 

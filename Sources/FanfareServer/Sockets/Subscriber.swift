@@ -6,8 +6,8 @@ import FanfareEvent
 ///
 /// One for each client, however idle: what only some need, or at times, is an object of its own, made when it is needed.
 ///
-/// Invariant: while `isCatchingUp` there is `reading`, and the member is in the catch-up queue, waits for a block, or waits for its connection to
-/// take bytes; otherwise the fan-out visits it.
+/// Invariant: while `isCatchingUp` there is `reading`, and the member is in the catch-up queue, waits for a block, or waits for
+/// its connection to take bytes; otherwise the fan-out visits it.
 final class Subscriber {
     /// What to do with one that falls behind what memory holds (CONTRACT, section 5).
     enum SlowPolicy: String, Sendable {
