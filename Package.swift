@@ -73,7 +73,7 @@ let package = Package(
             path: "Benchmarks/log", swiftSettings: settings),
         // Tests
         tests("FanfareBaseTests", ["FanfareBase", "CFanfareBase"]),
-        tests("FanfareRingTests", ["FanfareRing", "FanfareBase"]),
+        tests("FanfareRingTests", ["FanfareRing", "FanfareBase", "CFanfareKernel"]),
         tests("FanfareTLSTests", ["FanfareTLS"]),
         tests("FanfareWireTests", ["FanfareWire", "CFanfareCompression"]),
         tests("FanfareEventTests", ["FanfareEvent"]),

@@ -25,11 +25,9 @@ import Testing
         DescriptorTable.reserve(count)
         let size = try tableSize()
         #expect(size >= count)
-    }
-
-    @Test func moreThanTheProcessMayHaveIsNoMistake() throws {
+        // More than the process may have is no mistake: it is as many as it may have, and not too many to make.
         DescriptorTable.reserve(.max)
-        let size = try tableSize()
-        #expect(size > 0)
+        let all = try tableSize()
+        #expect(all >= size)
     }
 }

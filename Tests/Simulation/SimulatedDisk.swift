@@ -27,17 +27,28 @@ final class SimulatedDisk {
 
         /// Makes what was written durable; only what lies in `range` when there is one.
         func sync(_ range: Range<Int>?) {
-            for write in pending where Self.isInside(range, write) {
-                Self.put(write.bytes[...], at: write.offset, in: &durable)
+            if let range {
+                let kept = range.clamped(to: 0..<cached.count)
+                Self.put(cached[kept], at: kept.lowerBound, in: &durable)
+            } else {
+                for write in pending { Self.put(write.bytes[...], at: write.offset, in: &durable) }
             }
             forget(range)
         }
 
         /// What was written, and lies in `range` when there is one, never reaches the disk.
-        func forget(_ range: Range<Int>?) { pending = pending.filter { !Self.isInside(range, $0) } }
+        func forget(_ range: Range<Int>?) {
+            pending = range.map { range in pending.flatMap { Self.outside(range, $0) } } ?? []
+        }
 
-        private static func isInside(_ range: Range<Int>?, _ write: (offset: Int, bytes: [UInt8])) -> Bool {
-            range.map { $0.lowerBound <= write.offset && write.offset + write.bytes.count <= $0.upperBound } ?? true
+        /// The parts of a write before and behind `range`.
+        private static func outside(
+            _ range: Range<Int>, _ write: (offset: Int, bytes: [UInt8])
+        ) -> [(offset: Int, bytes: [UInt8])] {
+            let end = write.offset + write.bytes.count
+            let before = write.bytes.prefix(max(0, range.lowerBound - write.offset))
+            let behind = write.bytes.suffix(max(0, min(write.bytes.count, end - range.upperBound)))
+            return [(write.offset, Array(before)), (end - behind.count, Array(behind))].filter { !$0.1.isEmpty }
         }
 
         static func put(_ new: ArraySlice<UInt8>, at offset: Int, in bytes: inout [UInt8]) {

@@ -230,6 +230,9 @@ class MemoryAtStart(TimeBoundedTest):
         text = str(refusal.exception)
         self.assertIn("ended with 78", text)
         self.assertRegex(text, r'/limits/memory: found "64MiB", allowed with 16 shards is at least "\d+MiB" \(receive buffers')
+        checked = service.command("check", "--config", service.config_path)
+        self.assertEqual(checked.returncode, 78)
+        self.assertIn("/limits/memory", checked.stderr)
         needed = text.split("at least \"")[1].split("\"")[0]
         service.config["limits"]["memory"] = needed
         service.config["log"] = {"segment_size": "1MiB"}

@@ -165,10 +165,12 @@ static inline void fanfare_fill_write(
     fanfare_fill(entry, IORING_OP_WRITE, descriptor, address, length, offset, 0, token);
 }
 
-/// A write that completes when its bytes are durable (pwritev2(2), RWF_DSYNC).
+/// A write that completes when its bytes are durable (pwritev2(2), RWF_DSYNC). Always a kernel worker's: some file systems (XFS)
+/// would begin it within the enter, and sync there.
 static inline void fanfare_fill_write_and_sync(
     struct io_uring_sqe *entry, int descriptor, const void *address, uint32_t length, uint64_t offset, uint64_t token) {
     fanfare_fill(entry, IORING_OP_WRITE, descriptor, address, length, offset, RWF_DSYNC, token);
+    entry->flags |= IOSQE_ASYNC;
 }
 
 static inline void fanfare_fill_sync(struct io_uring_sqe *entry, int descriptor, int data_only, uint64_t token) {

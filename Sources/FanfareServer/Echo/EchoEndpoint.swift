@@ -11,7 +11,7 @@ struct EchoEndpoint {
             return .answer(
                 .problem(
                     426, "websocket-only", "This listener echoes WebSocket messages and does nothing else.",
-                    headers: [("upgrade", "websocket")]))
+                    headers: [("upgrade", "websocket"), ("connection", "upgrade")]))
         }
         let key: ByteView
         do throws(WebSocketHandshakeError) { key = try WebSocketHandshake.check(request) } catch {
@@ -22,7 +22,7 @@ struct EchoEndpoint {
         WebSocketHandshake.appendAcceptance(key: key, extensions: extensions, to: &head)
         shard.send(head, on: connection)
         let handler = EchoHandler(inflater: extensions == nil ? nil : shard.inflater)
-        handler.awaitMore(on: connection, shard: shard)
+        if connection.phase == .open { handler.awaitMore(on: connection, shard: shard) }
         return .switched(handler)
     }
 }

@@ -78,6 +78,8 @@ final class HTTPHandler: ConnectionHandler {
         if request.path.equals("/v1/subscribe") || WebSocketHandshake.isRequested(by: request) {
             // The connection may change hands: not while answers are owed.
             sendReady(on: connection, shard: shard)
+            // What was sent may have been more than it may hold.
+            guard connection.phase == .open else { return nil }
             if !responses.isEmpty {
                 behindAnswers = HTTPRequestCopy(request)
                 return nil
@@ -130,6 +132,7 @@ final class HTTPHandler: ConnectionHandler {
             flush(on: connection, shard: shard)
         }
         shard.readOn(connection)
+        if let next, inputHasEnded, connection.heldInput.isEmpty { next.inputEnded(on: connection, shard: shard) }
     }
 
     /// An answer that took its time.
@@ -152,6 +155,7 @@ final class HTTPHandler: ConnectionHandler {
         guard responses.isEmpty, !isDecoding else { return }
         if let waiting = behindAnswers {
             behindAnswers = nil
+            guard connection.phase == .open else { return }
             let next = waiting.withRequest { take($0, on: connection, shard: shard) }
             return goOn(with: next, on: connection, shard: shard)
         }

@@ -37,6 +37,7 @@ struct MemoryPlan {
             Pool(name: "frame rings", bytes: shards * wires * fanout.frameRingBytes),
             Pool(name: "matched sequences", bytes: shards * fanout.matchesTotal * 16),
             Pool(name: "log blocks", bytes: shards * Limits.logBlocksMax * Limits.logBlockBytes),
+            Pool(name: "decoded requests", bytes: shards * Limits.stagingsKept * Limits.stagingBytesKept),
             Pool(name: "log backlog", bytes: log.backlogBytesMax + log.batchBytesMax + LogLimits.spareBytesMax),
             Pool(name: "journal backlog", bytes: LogLimits.journalBacklogBytesMax),
             Pool(name: "remembered event ids", bytes: memory / 16),

@@ -42,8 +42,8 @@ package final class Service: Sendable {
     ) throws(StartError) {
         let configuration = loaded.configuration
         try Self.checkKernel()
-        let shardCount = configuration.shards > 0 ? configuration.shards : Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-        try Self.checkMemory(configuration.limits, shards: shardCount)
+        let shardCount = Self.shardCount(configuration)
+        try Self.checkMemory(configuration)
         DescriptorTable.reserve(configuration.limits.connections + Limits.descriptorsBesideClients)
         var opened = try OpenListeners(configuration, shards: shardCount)
         let now = Clock.turn
@@ -79,7 +79,13 @@ package final class Service: Sendable {
         }
     }
 
-    private static func checkMemory(_ limits: Configuration.LimitSettings, shards: Int) throws(StartError) {
+    private static func shardCount(_ configuration: Configuration) -> Int {
+        configuration.shards > 0 ? configuration.shards : Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    }
+
+    /// Throws when `limits.memory` is too little for what its shards need on this machine.
+    package static func checkMemory(_ configuration: Configuration) throws(StartError) {
+        let (limits, shards) = (configuration.limits, shardCount(configuration))
         let plan = MemoryPlan(limits, shards: shards)
         guard !plan.holds else { return }
         let units = QuantityUnits.bytes

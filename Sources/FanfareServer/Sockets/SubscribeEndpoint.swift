@@ -143,6 +143,8 @@ struct SubscribeEndpoint {
     }
 
     private func begin(_ handler: SocketHandler, _ wish: Wish) {
+        // Its head may have been more than the connection may hold.
+        guard connection.phase == .open else { return }
         connection.handler = handler
         handler.reschedule(connection, shard)
         guard !wish.patterns.isEmpty else {

@@ -15,6 +15,10 @@ struct Check: ParsableCommand {
 
     func run() throws {
         let loaded = try LoadedConfiguration.read(config, development: development)
+        do throws(Service.StartError) { try Service.checkMemory(loaded.configuration) } catch {
+            Terminal.error("fanfare: \(error)")
+            throw ExitCode(error.exitCode)
+        }
         let listeners = loaded.configuration.listeners
         Terminal.line(
             "valid: \(Plural.of(loaded.files.count, "file")), \(Plural.of(listeners.count, "listener")), "
