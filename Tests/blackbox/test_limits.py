@@ -221,6 +221,43 @@ class Memory(FanfareTest):
         self.assertEqual(len(subscribers[0].take_events(32)), 32, "and one that reads again gets everything")
 
 
+class SocketsOfAbortedConnections(TimeBoundedTest):
+    """A request for a socket behind more answers than its connection may hold subscribed nobody, for good."""
+
+    def test_none_stays(self):
+        service = Service(lambda _: {"shards": 1, "limits": {"memory": "64MiB"}})
+        self.addCleanup(service.discard)
+        needed = service.command("check", "--config", service.config_path).stderr.split("at least \"")[1].split("\"")[0]
+        service.config["limits"]["memory"] = needed
+        service.write_config(json.dumps(service.config))
+        service.start()
+
+        def connect():
+            client = socket.socket()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            client.connect(("127.0.0.1", service.port))
+            self.addCleanup(client.close)
+            return client
+
+        def get(target):
+            return f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+        clients = [connect() for _ in range(60)]
+        for client in clients:
+            client.sendall(get("/metrics") * 60)
+        time.sleep(0.5)
+        for _ in range(20):
+            clients.append(connect())
+            clients[-1].sendall(get("/metrics") * 4 + get("/healthz") * 40 + get("/v1/subscribe?topic=ghost"))
+        time.sleep(0.5)
+        for client in clients:
+            client.close()
+        deadline = time.monotonic() + 10
+        while service.metric("sockets") > 0:
+            self.assertLess(time.monotonic(), deadline, "a socket without a connection stays")
+            time.sleep(0.05)
+
+
 class MemoryAtStart(TimeBoundedTest):
     def test_a_configuration_whose_pools_do_not_fit_is_refused_with_what_is_needed(self):
         service = Service(lambda _: {"shards": 16, "limits": {"memory": "64MiB"}})
