@@ -33,8 +33,7 @@ extension Shard {
         var ends = 0
         while ends < Limits.endsPerTurn, let key = departures.popFirst() {
             guard let connection = connections.lookup(key), connection.inputEnd != .none else { continue }
-            // One that ended before it was told goodbye ends twice, and has had its place.
-            if connection.phase != .lingering { ends += 1 }
+            ends += 1
             let failed = connection.inputEnd == .failed
             connection.inputEnd = .none
             end(connection, failed: failed)
