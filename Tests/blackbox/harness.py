@@ -218,6 +218,13 @@ class Service:
             raise AssertionError(f"publishing answered {response.status} {response.body!r}\n{self.log_tail()}")
         return response.json()
 
+    def memory(self, figure="RssAnon"):
+        """Bytes of the process's memory: `figure` of /proc/PID/status (RssAnon: its own now, VmHWM: the most that was resident)."""
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith(figure + ":"):
+                return int(line.split()[1]) << 10
+        raise AssertionError(f"no {figure}")
+
     def metric(self, name):
         """The sum of a metric over the shards."""
         lines = self.request("GET", "/metrics").body.decode().splitlines()

@@ -1,6 +1,5 @@
 """What a socket costs that has subscribed and is quiet: 100,000 of them are the purpose of the service."""
 
-import pathlib
 import resource
 import socket
 
@@ -19,13 +18,6 @@ class IdleMemory(FanfareTest):
     def configuration(cls, service):
         return {"shards": 1}
 
-    def resident(self):
-        """Bytes of memory of the service's own."""
-        for line in pathlib.Path(f"/proc/{self.service.process.pid}/status").read_text().splitlines():
-            if line.startswith("RssAnon:"):
-                return int(line.split()[1]) << 10
-        raise AssertionError("no RssAnon")
-
     def subscribe(self, count):
         """So many WebSockets that have subscribed by URL."""
         request = ("GET /v1/subscribe?topic=idle.x HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -41,6 +33,6 @@ class IdleMemory(FanfareTest):
             self.skipTest(f"needs {FIRST + FURTHER} descriptors, may have {limit}")
         # What is made once, by the first that come, is not the others' cost.
         self.subscribe(FIRST)
-        before = self.resident()
+        before = self.service.memory()
         self.subscribe(FURTHER)
-        self.assertLess((self.resident() - before) / FURTHER, BYTES_MAX)
+        self.assertLess((self.service.memory() - before) / FURTHER, BYTES_MAX)

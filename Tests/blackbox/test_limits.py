@@ -158,10 +158,6 @@ class Memory(FanfareTest):
     def configuration(cls, service):
         return {"limits": {"memory": "128MiB"}}
 
-    def resident(self, what="VmHWM"):
-        status = open(f"/proc/{self.service.process.pid}/status").read()
-        return int(status.split(what + ":")[1].split()[0]) * 1024
-
     def test_requests_under_way_share_a_bounded_memory(self):
         body, clients = bytes(15 * self.MIB), []
         for _ in range(40):
@@ -180,7 +176,7 @@ class Memory(FanfareTest):
             except OSError:
                 refused += 1  # reset while we were still sending
         self.assertGreater(refused, 30)
-        self.assertLess(self.resident(), 200 * self.MIB, "128 MiB and the program itself; 600 MiB were sent")
+        self.assertLess(self.service.memory("VmHWM"), 200 * self.MIB, "128 MiB and the program itself; 600 MiB were sent")
         self.service.publish(event())
         for client in clients:
             client.close()
@@ -199,7 +195,7 @@ class Memory(FanfareTest):
         ended = 'fanfare_sockets_ended_total{reason="unavailable"} '
         count = lambda: int(self.service.request("GET", "/metrics").body.decode().split(ended)[1].split("\n")[0])
         eventually(lambda: count() > 200, what="sockets closed with 1013")
-        self.assertLess(self.resident(), 200 * self.MIB, "128 MiB and the program itself; 283 MiB were sent")
+        self.assertLess(self.service.memory("VmHWM"), 200 * self.MIB, "128 MiB and the program itself; 283 MiB were sent")
         self.service.publish(event())
 
     def test_readers_that_stall_pin_a_bounded_memory(self):
@@ -217,7 +213,7 @@ class Memory(FanfareTest):
                        for _ in range(40)]
         time.sleep(1)
         self.service.publish(event())
-        self.assertLess(self.resident(), 300 * self.MIB, "128 MiB, large batches being read, the program; 1.9 GiB were asked for")
+        self.assertLess(self.service.memory("VmHWM"), 300 * self.MIB, "128 MiB, large batches being read, the program; 1.9 GiB were asked for")
         self.assertEqual(len(subscribers[0].take_events(32)), 32, "and one that reads again gets everything")
 
 

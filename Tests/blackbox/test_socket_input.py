@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import pathlib
 import socket
 import struct
 import unittest
@@ -25,14 +24,6 @@ def upgrade(target="/v1/subscribe", *lines):
     fields = ["Host: localhost", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", *lines]
     return f"GET {target} HTTP/1.1\r\n".encode() + "\r\n".join(fields).encode() + b"\r\n\r\n"
-
-
-def resident(service):
-    """Bytes of memory of the service."""
-    for line in pathlib.Path(f"/proc/{service.process.pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) << 10
-    raise AssertionError("no RssAnon")
 
 
 def flood(client, piece, bytes_max=FLOOD, patience=3):
@@ -68,9 +59,9 @@ class HandOver(FanfareTest):
                 self.assertTrue(piece, "the service hung up")
                 received += piece
             self.assertEqual(received.count(b'"op":"error"'), BAD_OPS)
-            before = resident(self.service)
+            before = self.service.memory()
             flood(client, PING_OP * 4096)
-            self.assertLess(resident(self.service) - before, FLOOD // 4)
+            self.assertLess(self.service.memory() - before, FLOOD // 4)
 
     def test_a_socket_opened_behind_an_answer_reads_no_further_than_it_is_read_from(self):
         """The pause of the new handler was undone: it kept all that came for ever, and answered none of it."""

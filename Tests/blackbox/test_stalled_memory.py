@@ -18,13 +18,6 @@ class StalledMemory(FanfareTest):
         # One shard keeps 16 MiB of events and 8 MiB of frames, whoever reads.
         return {"shards": 1}
 
-    def resident(self):
-        """Bytes of memory of the service."""
-        for line in pathlib.Path(f"/proc/{self.service.process.pid}/status").read_text().splitlines():
-            if line.startswith("RssAnon:"):
-                return int(line.split()[1]) << 10
-        raise AssertionError("no RssAnon")
-
     def queued(self, port):
         """Bytes the kernel has taken from the service for each peer and not got rid of."""
         rows = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
@@ -38,7 +31,7 @@ class StalledMemory(FanfareTest):
         topic = self.topic()
         first = self.open(self.service.websocket(f"/v1/subscribe?topic={topic}", receive_buffer=8192))
         self.publish(topic)
-        with_one = self.resident()
+        with_one = self.service.memory()
         readers = [first]
         for number in range(STALLED - 1):
             opener = self.service.sse if number % 2 else self.service.websocket
@@ -51,7 +44,7 @@ class StalledMemory(FanfareTest):
             lambda: (r := [c for c in self.service.request("GET", "/v1/connections?limit=1000").json()["connections"]
                            if c["lag"] > 0]) and len(r) == STALLED and r, what="all of them behind")
         # What is owed to them lies in the log: 60 times 32 MB would be 1.9 GB.
-        self.assertLess(self.resident() - with_one, 24 << 20)
+        self.assertLess(self.service.memory() - with_one, 24 << 20)
         self.assertEqual([row["pending_bytes"] for row in rows if row["pending_bytes"] > 128 << 10], [])
         queued = self.queued(self.service.port)
         self.assertGreater(len([bytes for bytes in queued if bytes > 0]), STALLED // 2)
